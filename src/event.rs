@@ -1,0 +1,154 @@
+//! What happens while a plan is executed: said by the engine and by downloads, heard by reports.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Place};
+
+/// Sends events to whoever reports them. Cloned freely; a closed receiver is no error.
+pub type Events = tokio::sync::mpsc::UnboundedSender<Event>;
+
+/// `image` is the image's name in plans and logs (`jmeter-base`, `app[jdk=11]`).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Once, first: what will happen.
+    Started {
+        images: usize,
+        to_build: usize,
+    },
+    ImageStarted {
+        image: String,
+        reason: String,
+    },
+    /// A layer begins. `cached` layers have no end of their own.
+    StepStarted {
+        image: String,
+        step: String,
+        place: Place,
+        cached: bool,
+    },
+    StepOutput {
+        image: String,
+        line: String,
+    },
+    StepFinished {
+        image: String,
+        step: String,
+        seconds: f64,
+    },
+    CheckStarted {
+        image: String,
+        check: String,
+        place: Place,
+    },
+    CheckPassed {
+        image: String,
+        check: String,
+        seconds: f64,
+    },
+    /// Built and checked; `size` in bytes of the whole image, `cached` when the engine ran no step.
+    ImageBuilt {
+        image: String,
+        reference: String,
+        size: u64,
+        seconds: f64,
+        cached: bool,
+    },
+    /// Nothing was built: the final tags moved to an image that the engine had.
+    ImageTagged {
+        image: String,
+        references: Vec<String>,
+    },
+    ImageUpToDate {
+        image: String,
+    },
+    ImageFailed {
+        image: String,
+        diagnostic: Box<Diagnostic>,
+    },
+    /// Not tried, because an image that it rests on failed or the run was ended.
+    ImageSkipped {
+        image: String,
+        because: String,
+    },
+    /// `total` in bytes, when the server says so.
+    DownloadStarted {
+        url: String,
+        total: Option<u64>,
+    },
+    DownloadProgress {
+        url: String,
+        bytes: u64,
+        total: Option<u64>,
+    },
+    DownloadRetried {
+        url: String,
+        attempt: u32,
+        because: String,
+    },
+    DownloadFinished {
+        url: String,
+        bytes: u64,
+        seconds: f64,
+    },
+    PullStarted {
+        reference: String,
+    },
+    PullFinished {
+        reference: String,
+        seconds: f64,
+    },
+    PushStarted {
+        image: String,
+        reference: String,
+    },
+    PushProgress {
+        image: String,
+        reference: String,
+        bytes: u64,
+        total: u64,
+    },
+    PushRetried {
+        image: String,
+        reference: String,
+        attempt: u32,
+        because: String,
+    },
+    Pushed {
+        image: String,
+        reference: String,
+        digest: String,
+        seconds: f64,
+    },
+    PushUpToDate {
+        image: String,
+        reference: String,
+    },
+    PushSkipped {
+        image: String,
+        because: String,
+    },
+    PushFailed {
+        image: String,
+        reference: String,
+        diagnostic: Box<Diagnostic>,
+    },
+    /// Something the user should know that belongs to no image.
+    Note {
+        message: String,
+    },
+    Finished(Summary),
+}
+
+/// The last line of a run: `built 4, up to date 6, pushed 4 in 12.3 s`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    pub built: usize,
+    pub tagged: usize,
+    pub up_to_date: usize,
+    pub pushed: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    pub interrupted: bool,
+    pub seconds: f64,
+}

@@ -1,0 +1,27 @@
+//! f3s: families of layered container images from short Rhai scripts.
+//!
+//! The modules in the order in which a run passes through them:
+//!
+//! 1. [`world`] reads the project's files, its environment and the clock.
+//! 2. [`script`] evaluates recipes. Host functions record steps; nothing is built yet. The result is a [`recipe::Family`].
+//! 3. [`graph`] orders the family and refuses cycles and clashes.
+//! 4. [`plan`] lowers every image to a Dockerfile and a build context, computes its fingerprint and compares it with
+//!    what the engine has.
+//! 5. [`artifact`] fetches downloads and source trees.
+//! 6. [`engine`] builds, checks, tags and pushes.
+//! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
+//!
+//! [`pipeline`] joins them; [`cli`] is its face. [`diagnostic`], [`event`], [`path`], [`config`] and [`recipe`] are the data
+//! they hand on.
+
+pub mod artifact;
+pub mod config;
+pub mod diagnostic;
+pub mod engine;
+pub mod event;
+pub mod graph;
+pub mod path;
+pub mod plan;
+pub mod recipe;
+pub mod script;
+pub mod world;

@@ -1,0 +1,56 @@
+//! One image of a plan.
+
+use serde::Serialize;
+
+use super::{Context, Dockerfile, Fingerprint};
+use crate::recipe::{Artifact, Check, ImageKey, ImageRef, SecretMount, Step};
+
+/// What will happen to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The engine has no image with this fingerprint, or `--force` asks for a new one.
+    Build,
+    /// The engine has it, checked and under all its final tags.
+    UpToDate,
+    /// The engine has it; checks must run or final tags must move.
+    Tag,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedImage {
+    pub key: ImageKey,
+    /// How plans, logs and events call it: `key` as text.
+    pub name: String,
+    /// The recipe's file, relative to the project.
+    pub recipe: String,
+    pub description: String,
+    pub action: Action,
+    /// Why, in a few words: `not built yet`, `base jmeter-base is built`, `asked for with --force`.
+    pub reason: String,
+    pub fingerprint: Fingerprint,
+    /// `f3s/NAME:FINGERPRINT`, immutable: what children use in `FROM`.
+    pub internal: ImageRef,
+    /// Present when all checks passed: `f3s/NAME:FINGERPRINT-checked-DIGEST`; `None` for an image without checks.
+    pub checked: Option<ImageRef>,
+    /// The final tags, the first one being *the* reference of the image.
+    pub references: Vec<ImageRef>,
+    /// Where it is pushed; a subset of `references`. Empty when the recipe pushes nothing.
+    pub pushes: Vec<ImageRef>,
+    /// Why nothing is pushed although the recipe says `push()`: no registry is configured.
+    pub push_skipped: Option<String>,
+    /// Indices into `Plan::images` of the images that must be there first; always smaller than its own.
+    pub parents: Vec<usize>,
+    /// True for an image that was asked for, false for one that is only needed.
+    pub asked: bool,
+    /// All steps, build stages first.
+    pub steps: Vec<Step>,
+    pub dockerfile: Dockerfile,
+    pub context: Context,
+    /// Images of registries that must be on the engine before the build.
+    pub external: Vec<ImageRef>,
+    pub artifacts: Vec<Artifact>,
+    pub secrets: Vec<SecretMount>,
+    pub ssh: bool,
+    pub checks: Vec<Check>,
+}

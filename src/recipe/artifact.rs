@@ -1,0 +1,49 @@
+//! Artifacts: what is fetched on the host and reaches a build as context.
+
+use serde::Serialize;
+
+use crate::diagnostic::Origin;
+
+/// A file or source tree to fetch. Two handles on the same source are the same artifact wherever they were made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Artifact {
+    pub source: ArtifactSource,
+    /// The file name: the last path segment of the URL unless the option `name` says otherwise.
+    pub name: String,
+    /// Where it was first asked for.
+    pub origin: Origin,
+}
+
+impl PartialEq for Artifact {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.name == other.name
+    }
+}
+
+impl Eq for Artifact {}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArtifactSource {
+    /// A file behind an `http`, `https` or `file` URL (the last only for tests of libraries).
+    Download {
+        url: String,
+        /// Lower-case hexadecimal, 64 digits.
+        sha256: Option<String>,
+    },
+    /// A work tree of a repository, without `.git`.
+    Git {
+        url: String,
+        /// A branch, tag or commit; the default branch when `None`.
+        reference: Option<String>,
+    },
+}
+
+impl ArtifactSource {
+    /// The URL as the recipe wrote it: mirrors change where it is fetched from, not what it is.
+    pub fn url(&self) -> &str {
+        match self {
+            ArtifactSource::Download { url, .. } | ArtifactSource::Git { url, .. } => url,
+        }
+    }
+}

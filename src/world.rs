@@ -1,0 +1,50 @@
+//! Everything outside that evaluation and planning may read: files of the project, environment, clock. A world
+//! remembers what was read, which is what watch mode waits for. No path or link leads out of the project.
+
+mod disk;
+mod memory;
+
+pub use disk::Disk;
+pub use memory::Memory;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use crate::path::ProjectPath;
+
+/// The project as evaluation and planning see it.
+///
+/// Errors: `NotFound` for what does not exist, `PermissionDenied` with a message for a link that leaves the project.
+pub trait World: Send + Sync {
+    /// The whole content of a file.
+    fn read(&self, path: &ProjectPath) -> io::Result<Arc<[u8]>>;
+    /// What stands at a path. A link is reported as a link.
+    fn stat(&self, path: &ProjectPath) -> io::Result<Stat>;
+    /// The names in a folder, sorted.
+    fn list(&self, path: &ProjectPath) -> io::Result<Vec<String>>;
+    /// SHA-256 of a file's content, 64 lower-case hexadecimal digits; reads a file that did not change only once.
+    fn digest(&self, path: &ProjectPath) -> io::Result<String>;
+    /// A host variable; `None` when unset or not UTF-8.
+    fn env(&self, name: &str) -> Option<String>;
+    /// Seconds since the epoch.
+    fn now(&self) -> i64;
+    /// The paths that were read, listed or looked for so far.
+    fn reads(&self) -> BTreeSet<ProjectPath>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stat {
+    /// `mode`: the permission bits.
+    File {
+        size: u64,
+        mode: u32,
+    },
+    Folder {
+        mode: u32,
+    },
+    /// The target as it is written in the link.
+    Link {
+        target: String,
+    },
+}
