@@ -1,9 +1,26 @@
 //! Rhai lives only here: scripts in, recipes out. Host functions validate their arguments and record steps.
 
+mod api;
+mod arguments;
+mod errors;
+mod family;
+mod interpreter;
+mod library;
+mod lint;
+mod modules;
+mod origin;
+mod recorder;
+pub mod reference;
+mod selection;
+
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::diagnostic::{Diagnostics, Sources};
 use crate::recipe::Family;
 use crate::world::World;
+
+pub use selection::{RecipeFile, recipe_files};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,11 +44,10 @@ pub struct Setting {
 ///
 /// Errors, reported together: everything a recipe can get wrong by itself; a request or setting that names nothing.
 pub fn load(
-    world: &dyn World,
+    world: &Arc<dyn World>,
     config: &Config,
     request: &Request,
     sources: &mut Sources,
 ) -> Result<Family, Diagnostics> {
-    let _ = (world, config, request, sources);
-    todo!()
+    family::load(world, config, request, sources)
 }

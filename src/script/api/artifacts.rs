@@ -1,0 +1,195 @@
+//! Artifacts: fetched on the host, brought into the image without a network.
+
+use rhai::plugin::*;
+use rhai::{Dynamic, NativeCallContext};
+
+use crate::recipe::{Artifact, ArtifactSource, Filter, PlaceFile, StepKind, Unpack};
+use crate::script::arguments::{Call, Outcome, raise};
+
+pub const DOWNLOAD_OPTIONS: &[&str] = &["sha256", "name"];
+pub const GIT_OPTIONS: &[&str] = &["ref"];
+pub const UNPACK_OPTIONS: &[&str] = &["strip", "only", "exclude", "chown"];
+pub const PLACE_OPTIONS: &[&str] = &["chmod", "chown"];
+
+/// What `download()` and `git()` return.
+#[derive(Clone)]
+pub struct ArtifactHandle(pub Artifact);
+
+fn read_url(call: &Call, url: &Dynamic) -> Outcome<String> {
+    let url = call.text("url", url)?;
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') || url.contains(char::is_whitespace) {
+        let error = call.error(format!("`{url}` is no URL of `http` or `https`"));
+        return Err(raise(error.hint("files of the project need no download: use `copy`")));
+    }
+    Ok(url)
+}
+
+/// The last segment of a URL's path.
+fn file_name(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    path.split_once('/').map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default())
+}
+
+fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
+    match value.clone().try_cast::<ArtifactHandle>() {
+        Some(handle) => Ok(handle.0),
+        None => call.wrong_type("artifact", "a handle of `download()` or `git()`", value),
+    }
+}
+
+#[export_module]
+pub mod functions {
+    /// Downloads a file and returns a handle on it, for `unpack` and `place`.
+    ///
+    /// The file is fetched on the host, once, and kept; `[mirrors]` in `f3s.toml` say from where. The image needs neither
+    /// `wget` nor a network.
+    ///
+    /// Options: `sha256` (64 hexadecimal digits, verified), `name` (file name; the last part of the URL unless set).
+    ///
+    /// ```rhai
+    /// let init = download("https://example.com/dumb-init_1.2.5");
+    /// place(init, "/usr/local/bin/dumb-init", #{ chmod: "755" });
+    /// ```
+    /// ```dockerfile
+    /// COPY --chmod=755 .f3s/artifacts/8ab54ec6a1d39cf5/dumb-init_1.2.5 /usr/local/bin/dumb-init
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn download(ctx: NativeCallContext, url: Dynamic, opts: Dynamic) -> Outcome<ArtifactHandle> {
+        let call = Call::new(&ctx);
+        let url = read_url(&call, &url)?;
+        let options = call.options(&opts, DOWNLOAD_OPTIONS)?;
+        let sha256 = options.text("sha256")?.map(|digest| digest.to_ascii_lowercase());
+        if let Some(digest) = &sha256
+            && (digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        {
+            return call.fail(format!("`{digest}` is no SHA-256: it has 64 hexadecimal digits"));
+        }
+        let name = options.text("name")?.unwrap_or_else(|| file_name(&url).to_owned());
+        if name.is_empty() || name.contains('/') || name == ".." {
+            let error = call.error(format!("`{url}` gives the file no name"));
+            return Err(raise(error.hint("name it: `download(url, #{ name: \"file.tar.gz\" })`")));
+        }
+        let source = ArtifactSource::Download { url, sha256 };
+        Ok(ArtifactHandle(Artifact { source, name, origin: call.origin.clone() }))
+    }
+
+    #[rhai_fn(name = "download", return_raw)]
+    pub fn download_plain(ctx: NativeCallContext, url: Dynamic) -> Outcome<ArtifactHandle> {
+        download(ctx, url, Dynamic::UNIT)
+    }
+
+    /// Fetches a git repository and returns a handle on its files, for `unpack`.
+    ///
+    /// The work tree is fetched on the host, without its history.
+    ///
+    /// Options: `ref` (branch, tag or commit; the default branch unless set).
+    ///
+    /// ```rhai
+    /// let source = git("https://example.com/team/reporter", #{ ref: "v1.0" });
+    /// unpack(source, "/src");
+    /// ```
+    /// ```dockerfile
+    /// ADD .f3s/artifacts/6c3b5bfb1f1b3f4d/reporter.tar /src/
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn git(ctx: NativeCallContext, url: Dynamic, opts: Dynamic) -> Outcome<ArtifactHandle> {
+        let call = Call::new(&ctx);
+        let url = read_url(&call, &url)?;
+        let options = call.options(&opts, GIT_OPTIONS)?;
+        let reference = options.text("ref")?;
+        if let Some(reference) = reference.as_deref().filter(|text| text.starts_with('-') || text.contains(' ')) {
+            return call.fail(format!("`{reference}` is no branch, tag or commit"));
+        }
+        let name = file_name(url.trim_end_matches('/')).trim_end_matches(".git").to_owned();
+        if name.is_empty() {
+            return call.fail(format!("`{url}` is no repository"));
+        }
+        let source = ArtifactSource::Git { url, reference };
+        Ok(ArtifactHandle(Artifact { source, name, origin: call.origin.clone() }))
+    }
+
+    #[rhai_fn(name = "git", return_raw)]
+    pub fn git_plain(ctx: NativeCallContext, url: Dynamic) -> Outcome<ArtifactHandle> {
+        git(ctx, url, Dynamic::UNIT)
+    }
+
+    /// Unpacks an archive or a source tree into a folder of the image. Needs no shell and works on `scratch`.
+    ///
+    /// Reads tar (also gzip, bzip2, xz and zstd) and zip. Entries that would leave the folder are refused.
+    ///
+    /// Options: `strip` (int: leading path components to drop), `only` and `exclude` (pattern or list of them, over
+    /// the paths after stripping; a folder's name means all below it), `chown` (`uid[:gid]`). What is excluded is in no layer.
+    ///
+    /// ```rhai
+    /// let agent = download("https://example.com/agent-8.5.0.tar.gz");
+    /// unpack(agent, "/opt/agent", #{ strip: 1, exclude: "*.md" });
+    /// ```
+    /// ```dockerfile
+    /// ADD .f3s/artifacts/1e0f4c7f5c2e2f2b/agent-8.5.0.tar /opt/agent/
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn unpack(ctx: NativeCallContext, artifact: Dynamic, folder: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let artifact = super::artifact(&call, &artifact)?;
+        let target = call.absolute("folder", &folder)?;
+        let options = call.options(&opts, UNPACK_OPTIONS)?;
+        let strip = options.get("strip", |call, what, value| call.int(what, value, 0))?.unwrap_or(0);
+        let filter = Filter { strip: strip as u32, only: options.texts("only")?, exclude: options.texts("exclude")? };
+        for pattern in filter.only.iter().chain(&filter.exclude) {
+            if let Err(error) = globset::Glob::new(pattern) {
+                return call.fail(format!("`{pattern}` is no pattern: {error}"));
+            }
+        }
+        let chown = options.text("chown")?;
+        if let Some(owner) = &chown
+            && !owner.split(':').all(|id| id.parse::<u32>().is_ok())
+        {
+            let error = call.error(format!("`{owner}` is no numeric owner"));
+            return Err(raise(error.hint("`unpack` works without the image's user list: write `uid:gid`")));
+        }
+        call.record(StepKind::Unpack(Unpack { artifact, target, filter, chown }));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "unpack", return_raw)]
+    pub fn unpack_plain(ctx: NativeCallContext, artifact: Dynamic, folder: Dynamic) -> Outcome<()> {
+        unpack(ctx, artifact, folder, Dynamic::UNIT)
+    }
+
+    /// Puts a downloaded file into the image. Needs no shell.
+    ///
+    /// A `path` that ends in `/` is a folder: the file keeps its name.
+    ///
+    /// Options: `chmod` (octal string, `"644"` unless set), `chown` (`user[:group]`).
+    ///
+    /// ```rhai
+    /// place(download("https://example.com/app.jar"), "/app/");
+    /// ```
+    /// ```dockerfile
+    /// COPY .f3s/artifacts/4b6d1a02b1a6a0b3/app.jar /app/app.jar
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn place(ctx: NativeCallContext, artifact: Dynamic, path: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let artifact = super::artifact(&call, &artifact)?;
+        if let ArtifactSource::Git { .. } = artifact.source {
+            let error = call.error("a repository is no file");
+            return Err(raise(error.hint("bring its files in with `unpack(.., #{ only: [..] })`")));
+        }
+        let mut target = call.absolute("path", &path)?;
+        if target.ends_with('/') {
+            target.push_str(&artifact.name);
+        }
+        let options = call.options(&opts, PLACE_OPTIONS)?;
+        let (chmod, chown) = (options.mode("chmod")?, options.text("chown")?);
+        call.record(StepKind::Place(PlaceFile { artifact, target, chmod, chown }));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "place", return_raw)]
+    pub fn place_plain(ctx: NativeCallContext, artifact: Dynamic, path: Dynamic) -> Outcome<()> {
+        place(ctx, artifact, path, Dynamic::UNIT)
+    }
+}

@@ -1,0 +1,322 @@
+//! The image's configuration: steps that make no layer.
+
+use std::collections::BTreeMap;
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, NativeCallContext};
+
+use crate::recipe::{Command, Healthcheck, StepKind};
+use crate::script::arguments::{Call, Outcome, raise};
+
+pub const HEALTHCHECK_OPTIONS: &[&str] = &["interval", "timeout", "start_period", "retries"];
+
+fn pairs(call: &Call, name: &Dynamic, value: &Dynamic) -> Outcome<BTreeMap<String, String>> {
+    let pairs = BTreeMap::from([(call.text("name", name)?, call.value("value", value)?.to_string())]);
+    checked(call, pairs)
+}
+
+fn checked(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<BTreeMap<String, String>> {
+    if let Some(name) = pairs.keys().find(|name| name.is_empty() || name.contains(['=', ' ', '"', '\n', '$'])) {
+        return call.fail(format!("`{name}` is no name of `{}`", call.function()));
+    }
+    Ok(pairs)
+}
+
+fn command(call: &Call, value: &Dynamic) -> Outcome<Command> {
+    if value.is_array() {
+        Ok(Command::Exec(call.texts("command", value)?))
+    } else {
+        Ok(Command::Shell(call.text("command", value)?))
+    }
+}
+
+fn port(call: &Call, value: &Dynamic) -> Outcome<String> {
+    let text = match value.as_int() {
+        Ok(number) => number.to_string(),
+        Err(_) => call.text("port", value)?,
+    };
+    let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
+    let valid = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let ports = range.split_once('-').map_or_else(|| valid(range), |(from, to)| valid(from) && valid(to));
+    if !ports || !matches!(protocol, "tcp" | "udp" | "sctp") {
+        let error = call.error(format!("`{text}` is no port"));
+        return Err(raise(error.hint("write `80`, `\"53/udp\"` or `\"7000-7010\"`")));
+    }
+    Ok(text)
+}
+
+fn record_ports(ctx: &NativeCallContext, ports: &[&Dynamic]) -> Outcome<()> {
+    let call = Call::new(ctx);
+    let mut all = Vec::new();
+    for value in ports {
+        match (*value).clone().try_cast::<Array>() {
+            Some(list) => all.extend(list.iter().map(|value| port(&call, value)).collect::<Outcome<Vec<_>>>()?),
+            None => all.push(port(&call, value)?),
+        }
+    }
+    if all.is_empty() {
+        return call.fail("`expose` takes at least one port");
+    }
+    call.record(StepKind::Expose(all));
+    Ok(())
+}
+
+fn seconds(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
+    call.int(what, value, 1).map(|seconds| seconds as u64)
+}
+
+#[export_module]
+pub mod functions {
+    /// Sets variables of the image's environment.
+    ///
+    /// Takes a name and a value, or a map of them. Values are taken as they are: `$` means nothing.
+    ///
+    /// ```rhai
+    /// env("JAVA_HOME", "/opt/jdk");
+    /// env(#{ LANG: "C.UTF-8", TZ: "Asia/Shanghai" });
+    /// ```
+    /// ```dockerfile
+    /// ENV JAVA_HOME="/opt/jdk"
+    /// ENV LANG="C.UTF-8" TZ="Asia/Shanghai"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn env(ctx: NativeCallContext, name: Dynamic, value: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let pairs = pairs(&call, &name, &value)?;
+        call.record(StepKind::Env(pairs));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "env", return_raw)]
+    pub fn env_map(ctx: NativeCallContext, variables: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let pairs = checked(&call, call.text_map("variables", &variables)?)?;
+        call.record(StepKind::Env(pairs));
+        Ok(())
+    }
+
+    /// Sets labels of the image.
+    ///
+    /// Takes a name and a value, or a map of them. f3s adds the labels of the OCI image specification that it knows
+    /// (`org.opencontainers.image.title`, `.description`, `.source`, `.base.name`, `.base.digest`) unless the recipe sets them.
+    ///
+    /// ```rhai
+    /// label("vendor", "CentOS");
+    /// label(#{ license: "GPLv2", name: "CentOS Base Image" });
+    /// ```
+    /// ```dockerfile
+    /// LABEL vendor="CentOS"
+    /// LABEL license="GPLv2" name="CentOS Base Image"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn label(ctx: NativeCallContext, name: Dynamic, value: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let pairs = pairs(&call, &name, &value)?;
+        call.record(StepKind::Label(pairs));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "label", return_raw)]
+    pub fn label_map(ctx: NativeCallContext, labels: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let pairs = checked(&call, call.text_map("labels", &labels)?)?;
+        call.record(StepKind::Label(pairs));
+        Ok(())
+    }
+
+    /// Sets the working directory, an absolute path, of the steps that follow and of the image.
+    ///
+    /// ```rhai
+    /// workdir("/app");
+    /// ```
+    /// ```dockerfile
+    /// WORKDIR /app
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn workdir(ctx: NativeCallContext, path: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let path = call.absolute("path", &path)?;
+        call.record(StepKind::Workdir(path));
+        Ok(())
+    }
+
+    /// Sets the user, `name[:group]` or `uid[:gid]`, of the steps that follow and of the image.
+    ///
+    /// ```rhai
+    /// user("app");
+    /// ```
+    /// ```dockerfile
+    /// USER app
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn user(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let name = if name.is_int() { name.to_string() } else { call.text("name", &name)? };
+        if name.contains(char::is_whitespace) {
+            return call.fail(format!("`{name}` is no user"));
+        }
+        call.record(StepKind::User(name));
+        Ok(())
+    }
+
+    /// Declares ports on which the image listens: numbers, `"53/udp"`, `"7000-7010"`, or a list of them.
+    ///
+    /// ```rhai
+    /// expose(80, 443);
+    /// ```
+    /// ```dockerfile
+    /// EXPOSE 80 443
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expose(ctx: NativeCallContext, port: Dynamic) -> Outcome<()> {
+        record_ports(&ctx, &[&port])
+    }
+
+    #[rhai_fn(name = "expose", return_raw)]
+    pub fn expose_two(ctx: NativeCallContext, port: Dynamic, second: Dynamic) -> Outcome<()> {
+        record_ports(&ctx, &[&port, &second])
+    }
+
+    #[rhai_fn(name = "expose", return_raw)]
+    pub fn expose_three(ctx: NativeCallContext, port: Dynamic, second: Dynamic, third: Dynamic) -> Outcome<()> {
+        record_ports(&ctx, &[&port, &second, &third])
+    }
+
+    /// Declares folders that hold data of a container: one absolute path or a list of them.
+    ///
+    /// ```rhai
+    /// volume("/var/lib/data");
+    /// ```
+    /// ```dockerfile
+    /// VOLUME ["/var/lib/data"]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn volume(ctx: NativeCallContext, paths: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let paths = call.texts("paths", &paths)?;
+        call.record(StepKind::Volume(paths));
+        Ok(())
+    }
+
+    /// Sets the program that a container runs: a list of words (run as they are) or a string (run by the shell).
+    ///
+    /// ```rhai
+    /// entrypoint(["/usr/local/bin/app", "--verbose"]);
+    /// ```
+    /// ```dockerfile
+    /// ENTRYPOINT ["/usr/local/bin/app","--verbose"]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn entrypoint(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let command = super::command(&call, &command)?;
+        call.record(StepKind::Entrypoint(command));
+        Ok(())
+    }
+
+    /// Sets the default command or the default arguments of the entry point: a list of words or a string.
+    ///
+    /// ```rhai
+    /// cmd(["/bin/bash"]);
+    /// ```
+    /// ```dockerfile
+    /// CMD ["/bin/bash"]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn cmd(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let command = super::command(&call, &command)?;
+        call.record(StepKind::Cmd(command));
+        Ok(())
+    }
+
+    /// Sets the shell, a list of words, that runs the commands that follow.
+    ///
+    /// ```rhai
+    /// shell(["/bin/bash", "-c"]);
+    /// ```
+    /// ```dockerfile
+    /// SHELL ["/bin/bash","-c"]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn shell(ctx: NativeCallContext, words: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        if !words.is_array() {
+            return call.wrong_type("words", "a list of strings", &words);
+        }
+        let words = call.texts("words", &words)?;
+        call.record(StepKind::Shell(words));
+        Ok(())
+    }
+
+    /// Sets the signal that ends a container: `"SIGQUIT"` or a number.
+    ///
+    /// ```rhai
+    /// stop_signal("SIGQUIT");
+    /// ```
+    /// ```dockerfile
+    /// STOPSIGNAL SIGQUIT
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn stop_signal(ctx: NativeCallContext, signal: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let signal = if signal.is_int() { signal.to_string() } else { call.text("signal", &signal)? };
+        if !signal.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-') {
+            return call.fail(format!("`{signal}` is no signal"));
+        }
+        call.record(StepKind::StopSignal(signal));
+        Ok(())
+    }
+
+    /// Sets the command that tells whether a container is healthy; `false` removes an inherited one.
+    ///
+    /// Options, in seconds: `interval`, `timeout`, `start_period` (ints); `retries` (int).
+    ///
+    /// ```rhai
+    /// healthcheck("curl -f http://localhost/", #{ interval: 30, timeout: 3 });
+    /// ```
+    /// ```dockerfile
+    /// HEALTHCHECK --interval=30s --timeout=3s CMD curl -f http://localhost/
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn healthcheck(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let options = call.options(&opts, HEALTHCHECK_OPTIONS)?;
+        let check = match command.as_bool() {
+            Ok(false) => None,
+            _ => Some(Healthcheck {
+                command: super::command(&call, &command)?,
+                interval: options.get("interval", seconds)?,
+                timeout: options.get("timeout", seconds)?,
+                start_period: options.get("start_period", seconds)?,
+                retries: options.get("retries", seconds)?,
+            }),
+        };
+        call.record(StepKind::Healthcheck(check));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "healthcheck", return_raw)]
+    pub fn healthcheck_plain(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
+        healthcheck(ctx, command, Dynamic::UNIT)
+    }
+
+    /// Names the image's author.
+    ///
+    /// ```rhai
+    /// author("westzhao");
+    /// ```
+    /// ```dockerfile
+    /// MAINTAINER westzhao
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn author(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let name = call.text("name", &name)?;
+        if name.contains('\n') {
+            return call.fail("the author's name has a line break");
+        }
+        call.record(StepKind::Author(name));
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Files next to the recipe, from other images, and written in place.
+
+use std::io::ErrorKind;
+
+use rhai::plugin::*;
+use rhai::{Dynamic, NativeCallContext};
+
+use super::structure::{StageHandle, source_of};
+use crate::diagnostic::nearest;
+use crate::path::ProjectPath;
+use crate::recipe::{Copy, CopySource, StepKind, Write};
+use crate::script::arguments::{Call, Outcome, raise};
+
+pub const COPY_OPTIONS: &[&str] = &["from", "chown", "chmod", "exclude"];
+pub const WRITE_OPTIONS: &[&str] = &["chown", "chmod"];
+
+/// A path of the project that is there. Errors name the nearest file of the folder.
+pub fn existing(call: &Call, written: &str) -> Outcome<ProjectPath> {
+    let path = call.project_path("path", written)?;
+    let world = call.recording.lock().project.world.clone();
+    match world.stat(&path) {
+        Ok(_) => Ok(path),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(raise(call.error(error.to_string()).hint("a recipe reads only its project: copy the file into it")))
+        }
+        Err(_) => {
+            let folder = ProjectPath::join(path.folder(), "").expect("a folder of the project");
+            let siblings = world.list(&folder).unwrap_or_default();
+            let near = nearest(path.file_name(), siblings.iter().map(String::as_str));
+            let error = call.error(format!("`{written}` does not exist"));
+            Err(raise(
+                error
+                    .hint_if(near.map(|near| format!("did you mean `{near}`?")))
+                    .hint(format!("paths are relative to the script: f3s looked for `{path}`")),
+            ))
+        }
+    }
+}
+
+/// As `existing`, with `*`, `?` and `[..]` in the last component matched against the folder.
+fn matching(call: &Call, written: &str) -> Outcome<Vec<ProjectPath>> {
+    if !written.contains(['*', '?', '[']) {
+        return Ok(vec![existing(call, written)?]);
+    }
+    let pattern = call.project_path("path", written)?;
+    let glob = match globset::Glob::new(pattern.file_name()) {
+        Ok(glob) => glob.compile_matcher(),
+        Err(error) => return call.fail(format!("`{written}` is no pattern: {error}")),
+    };
+    let folder = ProjectPath::join(pattern.folder(), "").expect("a folder of the project");
+    let world = call.recording.lock().project.world.clone();
+    let names = world.list(&folder).unwrap_or_default();
+    let matches: Vec<_> = names
+        .iter()
+        .filter(|name| glob.is_match(name))
+        .filter_map(|name| ProjectPath::join(folder.as_str(), name))
+        .collect();
+    if matches.is_empty() {
+        return call.fail(format!("`{written}` matches no file in `{folder}`"));
+    }
+    Ok(matches)
+}
+
+#[export_module]
+pub mod functions {
+    /// Copies files into the image: files next to the recipe, or from a stage or another image.
+    ///
+    /// `sources` is one path or a list of them, relative to the script, with `*` and `?` in the last component; with
+    /// `from` they are absolute paths there. A copied folder brings its content, as `COPY` does. `target` ends in `/` when
+    /// there are several. Needs no shell.
+    ///
+    /// Options: `from` (a stage's handle or name, a handle of `image()`, a recipe's name or an image reference),
+    /// `chown` (`user[:group]`), `chmod` (octal string), `exclude` (pattern or list of them, relative to the source).
+    ///
+    /// Errors: a file that does not exist; a path or link that leaves the project.
+    ///
+    /// ```rhai
+    /// copy("nginx.conf", "/etc/nginx/nginx.conf", #{ chmod: "644" });
+    /// copy(["a.conf", "b.conf"], "/etc/app/");
+    /// ```
+    /// ```dockerfile
+    /// COPY --chmod=644 scripts/nginx.conf /etc/nginx/nginx.conf
+    /// COPY scripts/a.conf scripts/b.conf /etc/app/
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn copy(ctx: NativeCallContext, sources: Dynamic, target: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let written = call.texts("sources", &sources)?;
+        let target = call.text("target", &target)?;
+        let options = call.options(&opts, COPY_OPTIONS)?;
+        let from = options.get("from", copy_source)?.unwrap_or(CopySource::Project);
+        let exclude = options.texts("exclude")?;
+        let sources = if from == CopySource::Project {
+            let mut paths = Vec::new();
+            for source in &written {
+                paths.extend(matching(&call, source)?.into_iter().map(|path| path.as_str().to_owned()));
+            }
+            paths
+        } else {
+            if let Some(relative) = written.iter().find(|path| !path.starts_with('/')) {
+                let error = call.error(format!("`{relative}` is relative"));
+                return Err(raise(error.hint(format!("paths in another image are absolute: `/{relative}`"))));
+            }
+            if !exclude.is_empty() {
+                let error = call.error("`exclude` works for files next to the recipe only");
+                return Err(raise(error.hint("name the paths that you want, or remove them with `cleanup`")));
+            }
+            written
+        };
+        if sources.len() > 1 && !target.ends_with('/') {
+            let error = call.error(format!("{} sources and one target `{target}`", sources.len()));
+            return Err(raise(error.hint(format!("for a folder write `{target}/`"))));
+        }
+        let (chown, chmod) = (options.text("chown")?, options.mode("chmod")?);
+        call.record(StepKind::Copy(Copy { from, sources, target, chown, chmod, exclude }));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "copy", return_raw)]
+    pub fn copy_plain(ctx: NativeCallContext, sources: Dynamic, target: Dynamic) -> Outcome<()> {
+        copy(ctx, sources, target, Dynamic::UNIT)
+    }
+
+    /// Writes a file with this text. Needs no shell.
+    ///
+    /// Options: `chmod` (octal string, `"644"` unless set), `chown` (`user[:group]`).
+    ///
+    /// ```rhai
+    /// write("/etc/profile.d/lang.sh", "export LANG=C.UTF-8\n");
+    /// ```
+    /// ```dockerfile
+    /// COPY .f3s/write/1/lang.sh /etc/profile.d/lang.sh
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn write(ctx: NativeCallContext, path: Dynamic, text: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let target = call.absolute("path", &path)?;
+        if target.ends_with('/') {
+            return call.fail(format!("`{target}` is a folder: `write` takes the path of a file"));
+        }
+        let text = call.string("text", &text)?;
+        let options = call.options(&opts, WRITE_OPTIONS)?;
+        let (chown, chmod) = (options.text("chown")?, options.mode("chmod")?);
+        call.record(StepKind::Write(Write { target, text, chown, chmod }));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "write", return_raw)]
+    pub fn write_plain(ctx: NativeCallContext, path: Dynamic, text: Dynamic) -> Outcome<()> {
+        write(ctx, path, text, Dynamic::UNIT)
+    }
+}
+
+fn copy_source(call: &Call, what: &str, value: &Dynamic) -> Outcome<CopySource> {
+    if let Some(handle) = value.clone().try_cast::<StageHandle>() {
+        return Ok(CopySource::Stage(handle.0));
+    }
+    if let Ok(name) = value.clone().into_string()
+        && call.recording.lock().stages.iter().any(|stage| stage.name == name)
+    {
+        return Ok(CopySource::Stage(name));
+    }
+    source_of(call, what, value, None).map(CopySource::Image)
+}

@@ -1,0 +1,89 @@
+//! What functions written in Rhai need: options, errors at the user's line, quoting, mirrors.
+
+use rhai::plugin::*;
+use rhai::{Dynamic, Map, NativeCallContext};
+
+use crate::script::arguments::{Call, Outcome, raise, unknown_option};
+use crate::script::origin;
+
+#[export_module]
+pub mod functions {
+    /// Returns `defaults` overlaid with the options that were given; for functions of a library.
+    ///
+    /// Errors, at the user's line: an option that has no default.
+    ///
+    /// ```rhai
+    /// fn greet(opts) {
+    ///     let opts = options(opts, #{ name: "world" });
+    ///     run("echo hello " + quote(opts.name));
+    /// }
+    /// greet(#{ name: "f3s" });
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; echo hello f3s
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn options(ctx: NativeCallContext, given: Dynamic, defaults: Map) -> Outcome<Map> {
+        let call = Call::new(&ctx);
+        let function = origin::enclosing_function(&ctx);
+        let Some(given) = given.clone().try_cast::<Map>() else {
+            return call.fail(format!("`{function}` takes a map `#{{..}}` as its options"));
+        };
+        if let Some(unknown) = given.keys().find(|key| !defaults.contains_key(key.as_str())) {
+            let known = defaults.keys().map(|key| key.as_str());
+            return Err(raise(unknown_option(&function, unknown, known).at(call.origin.clone())));
+        }
+        let mut merged = defaults;
+        merged.extend(given);
+        Ok(merged)
+    }
+
+    /// Ends the evaluation with an error at the user's line.
+    ///
+    /// ```rhai
+    /// let flavour = "slim";
+    /// if flavour == "fat" { fail("there is no fat flavour"); }
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn fail(ctx: NativeCallContext, message: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let message = call.string("message", &message)?;
+        call.fail(message)
+    }
+
+    /// Quotes a text for the shell: one word, whatever it holds.
+    ///
+    /// ```rhai
+    /// run("echo " + quote("it's"));
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; echo 'it'\''s'
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn quote(ctx: NativeCallContext, text: Dynamic) -> Outcome<String> {
+        let call = Call::new(&ctx);
+        let text = call.value("text", &text)?.to_string();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+        if !text.is_empty() && text.chars().all(plain) {
+            return Ok(text);
+        }
+        Ok(format!("'{}'", text.replace('\'', "'\\''")))
+    }
+
+    /// Returns where `[mirrors]` in `f3s.toml` or `--mirror` lead for a URL; the URL itself when they say nothing.
+    ///
+    /// For URLs that are written into the image, such as those of package mirrors. Artifacts follow mirrors by themselves.
+    ///
+    /// ```rhai
+    /// write("/etc/apk/repositories", mirrored("https://dl-cdn.alpinelinux.org/alpine/v3.13/main") + "\n");
+    /// ```
+    /// ```dockerfile
+    /// COPY .f3s/write/1/repositories /etc/apk/repositories
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn mirrored(ctx: NativeCallContext, url: Dynamic) -> Outcome<String> {
+        let call = Call::new(&ctx);
+        let url = call.text("url", &url)?;
+        Ok(call.recording.lock().project.mirrors.rewrite(&url))
+    }
+}

@@ -1,0 +1,213 @@
+//! Commands, and the secrets that reach them.
+
+use rhai::plugin::*;
+use rhai::{Dynamic, NativeCallContext};
+
+use crate::recipe::{Mount, MountKind, Run, RunNetwork, SecretMount, SecretSource, StepKind};
+use crate::script::arguments::{Call, Outcome, raise};
+
+pub const OPTIONS: &[&str] = &["mounts", "cache", "secrets", "ssh", "network", "user", "workdir", "env"];
+pub const SECRET_OPTIONS: &[&str] = &["env", "file", "target"];
+const MOUNT_KEYS: &[&str] = &["type", "source", "target", "id"];
+
+/// What `secret()` returns.
+#[derive(Clone)]
+pub struct SecretHandle(pub SecretMount);
+
+/// What `ssh()` returns.
+#[derive(Clone)]
+pub struct SshHandle;
+
+fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> {
+    let commands = call.texts("command", commands)?;
+    let options = call.options(options, OPTIONS)?;
+    let mut mounts = Vec::new();
+    for target in options.texts("cache")? {
+        mounts.push(Mount { kind: MountKind::Cache { id: target.clone() }, target });
+    }
+    mounts.extend(options.get("mounts", read_mounts)?.unwrap_or_default());
+    let network = options.text("network")?;
+    let network = match network.as_deref() {
+        None => None,
+        Some("none") => Some(RunNetwork::None),
+        Some("host") => Some(RunNetwork::Host),
+        Some("default") => Some(RunNetwork::Default),
+        Some(other) => {
+            return call.fail(format!("`{other}` is no network: it is `default`, `host` or `none`"));
+        }
+    };
+    Ok(Run {
+        commands,
+        mounts,
+        secrets: options.get("secrets", read_secrets)?.unwrap_or_default(),
+        ssh: options.get("ssh", read_ssh)?.unwrap_or(false),
+        network,
+        user: options.text("user")?,
+        workdir: options.get("workdir", |call, what, value| call.absolute(what, value))?,
+        env: options.text_map("env")?,
+    })
+}
+
+fn list_of(value: &Dynamic) -> Vec<Dynamic> {
+    value.clone().try_cast::<rhai::Array>().unwrap_or_else(|| vec![value.clone()])
+}
+
+fn read_mounts(call: &Call, what: &str, value: &Dynamic) -> Outcome<Vec<Mount>> {
+    list_of(value).iter().map(|mount| read_mount(call, what, mount)).collect()
+}
+
+fn read_mount(call: &Call, what: &str, value: &Dynamic) -> Outcome<Mount> {
+    let map = call.map(what, value)?;
+    if let Some(unknown) = map.keys().find(|key| !MOUNT_KEYS.contains(&key.as_str())) {
+        let error = call.error(format!("a mount has no field `{unknown}`"));
+        return Err(raise(error.hint("its fields are `type`, `source`, `target` and `id`")));
+    }
+    let field = |name: &str| map.get(name).map(|value| call.text(&format!("mount's {name}"), value)).transpose();
+    let Some(target) = map.get("target") else {
+        return call.fail("a mount needs a `target`");
+    };
+    let target = call.absolute("mount's target", target)?;
+    let kind = match field("type")?.as_deref() {
+        Some("cache") => MountKind::Cache { id: field("id")?.unwrap_or_else(|| target.clone()) },
+        Some("tmpfs") => MountKind::Tmpfs,
+        Some("bind") => {
+            let Some(source) = field("source")? else {
+                return call.fail("a bind mount needs a `source`");
+            };
+            MountKind::Bind { source: super::files::existing(call, &source)? }
+        }
+        Some(other) => return call.fail(format!("`{other}` is no type of mount: it is `cache`, `tmpfs` or `bind`")),
+        None => return call.fail("a mount needs a `type`: `cache`, `tmpfs` or `bind`"),
+    };
+    Ok(Mount { kind, target })
+}
+
+fn read_secrets(call: &Call, what: &str, value: &Dynamic) -> Outcome<Vec<SecretMount>> {
+    list_of(value)
+        .iter()
+        .map(|item| match item.clone().try_cast::<SecretHandle>() {
+            Some(handle) => Ok(handle.0),
+            None => call.wrong_type(what, "handles of `secret()`", item),
+        })
+        .collect()
+}
+
+fn read_ssh(call: &Call, what: &str, value: &Dynamic) -> Outcome<bool> {
+    if value.is::<SshHandle>() { Ok(true) } else { call.bool(what, value) }
+}
+
+#[export_module]
+pub mod functions {
+    /// Runs one or more shell commands; the first that fails ends the step.
+    ///
+    /// Every command runs with `set -eu`, and with `pipefail` when it has a pipe and the shell knows it. A list of
+    /// commands makes one layer.
+    ///
+    /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
+    /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
+    /// the ssh agent), `network` (`"default"`, `"host"` or `"none"`), `user` (string), `workdir` (absolute path), `env` (map: for
+    /// these commands only).
+    ///
+    /// ```rhai
+    /// run("adduser -D app");
+    /// run(["mkdir /data", "chown app /data"], #{ env: #{ LC_ALL: "C" } });
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; adduser -D app
+    /// RUN set -eu; \
+    ///     export LC_ALL='C'; \
+    ///     mkdir /data; \
+    ///     chown app /data
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn run(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let run = read_run(&call, &command, &opts)?;
+        call.record(StepKind::Run(run));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "run", return_raw)]
+    pub fn run_plain(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
+        run(ctx, command, Dynamic::UNIT)
+    }
+
+    /// Runs commands that join the layer before them, so that what they remove ships in no layer.
+    ///
+    /// Takes what `run` takes.
+    ///
+    /// Errors: no step before it in the stage.
+    ///
+    /// ```rhai
+    /// run("make install");
+    /// cleanup("rm -rf /src");
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; \
+    ///     echo '#f3s 0' >&2; make install; \
+    ///     echo '#f3s 1' >&2; rm -rf /src
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn cleanup(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let run = read_run(&call, &command, &opts)?;
+        call.record(StepKind::Cleanup(run));
+        Ok(())
+    }
+
+    #[rhai_fn(name = "cleanup", return_raw)]
+    pub fn cleanup_plain(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
+        cleanup(ctx, command, Dynamic::UNIT)
+    }
+
+    /// Returns a handle on a secret, for the option `secrets` of `run`.
+    ///
+    /// While the command runs the value is a file, and afterwards it is nowhere: in no image, log, label or fingerprint.
+    ///
+    /// Options: `env` (host variable; the id in capitals unless set), `file` (file on the host, instead of a variable),
+    /// `target` (absolute path in the container; `/run/secrets/ID` unless set).
+    ///
+    /// ```rhai
+    /// run("token=$(cat /run/secrets/api-token); test -n \"$token\"", #{ secrets: secret("api-token") });
+    /// ```
+    /// ```dockerfile
+    /// RUN --mount=type=secret,id=api-token,target=/run/secrets/api-token,required=true \
+    ///     set -eu; token=$(cat /run/secrets/api-token); test -n "$token"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn secret(ctx: NativeCallContext, id: Dynamic, opts: Dynamic) -> Outcome<SecretHandle> {
+        let call = Call::new(&ctx);
+        let id = call.text("id", &id)?;
+        if !id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+            return call.fail(format!("`{id}` is no id of a secret: letters, digits, `-`, `_` and `.`"));
+        }
+        let options = call.options(&opts, SECRET_OPTIONS)?;
+        let source = match (options.text("env")?, options.text("file")?) {
+            (Some(_), Some(_)) => return call.fail("a secret comes from `env` or from `file`, not from both"),
+            (None, Some(file)) => SecretSource::File(file),
+            (Some(variable), None) => SecretSource::Env(variable),
+            (None, None) => SecretSource::Env(id.to_ascii_uppercase().replace(['-', '.'], "_")),
+        };
+        let target = options.get("target", |call, what, value| call.absolute(what, value))?;
+        let target = target.unwrap_or_else(|| format!("/run/secrets/{id}"));
+        Ok(SecretHandle(SecretMount { id, target, source }))
+    }
+
+    #[rhai_fn(name = "secret", return_raw)]
+    pub fn secret_plain(ctx: NativeCallContext, id: Dynamic) -> Outcome<SecretHandle> {
+        secret(ctx, id, Dynamic::UNIT)
+    }
+
+    /// Returns a handle on the user's ssh agent, for the option `ssh` of `run`.
+    ///
+    /// ```rhai
+    /// run("git clone git@example.com:team/app.git /app", #{ ssh: ssh() });
+    /// ```
+    /// ```dockerfile
+    /// RUN --mount=type=ssh \
+    ///     set -eu; git clone git@example.com:team/app.git /app
+    /// ```
+    pub fn ssh() -> SshHandle {
+        SshHandle
+    }
+}

@@ -1,0 +1,186 @@
+//! From Rhai's errors to diagnostics: what the author of a recipe needs to know, at the author's own line.
+
+use std::sync::Arc;
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+use super::{library, origin};
+use crate::diagnostic::{Call, Diagnostic, Origin, Place};
+
+/// Several diagnostics on their way through Rhai: what `import` of a script with mistakes raises.
+#[derive(Clone)]
+pub struct Many(pub Arc<Vec<Diagnostic>>);
+
+pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
+    let position = error.position();
+    let place = origin::place(file, position);
+    match &*error.0 {
+        ParseErrorType::MissingToken(token, _) if token == ";" => {
+            let (place, behind) = end_of_previous(file, text, position);
+            if behind.is_empty() {
+                return Diagnostic::error("a `;` is missing").at(place).label("expected `;` behind this");
+            }
+            Diagnostic::error("a `;` is missing").at(place).label(format!("expected `;` behind `{behind}`"))
+        }
+        ParseErrorType::MissingToken(token, why) => {
+            Diagnostic::error(format!("`{token}` is missing")).at(place).label(format!("expected `{token}` {why}"))
+        }
+        ParseErrorType::VariableUndefined(name) => Diagnostic::error(format!("there is no variable `{name}`"))
+            .at(place)
+            .hint(format!("texts stand in quotes: `\"{name}\"`")),
+        ParseErrorType::Reserved(word) if matches!(word.as_str(), "eval" | "try" | "catch") => {
+            Diagnostic::error(format!("`{word}` does not exist in recipes")).at(place)
+        }
+        ParseErrorType::Reserved(word) => Diagnostic::error(format!("`{word}` is a reserved word"))
+            .at(place)
+            .hint(format!("as a key of a map write `\"{word}\"`, with quotes")),
+        ParseErrorType::ExprTooDeep => Diagnostic::error("the expression is nested too deeply").at(place),
+        kind => {
+            let message = first_lower(&kind.to_string());
+            let error = Diagnostic::error(message).at(place);
+            if is_unquoted_version(text, position) {
+                return Diagnostic { message: "a version stands without quotes".to_owned(), ..error }
+                    .hint("quote versions: `\"3.20\"`, since a number would lose its last zero");
+            }
+            error.hint_if(remedy(text, position))
+        }
+    }
+}
+
+/// True when the mistake stands at a number such as `3.20`.
+fn is_unquoted_version(text: &str, position: Position) -> bool {
+    let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
+    let Some(line) = text.lines().nth(line - 1) else { return false };
+    let chars: Vec<char> = line.chars().collect();
+    let at = column.saturating_sub(1).min(chars.len());
+    let part = |c: &&char| c.is_ascii_digit() || **c == '.';
+    let before: String = chars[..at].iter().rev().take_while(part).collect::<Vec<_>>().into_iter().rev().collect();
+    let after: String = chars[at..].iter().take_while(part).collect();
+    let number = format!("{before}{after}");
+    number.contains('.') && number.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn remedy(text: &str, position: Position) -> Option<String> {
+    let line = text.lines().nth(position.line()? - 1)?;
+    line.trim_start().starts_with('#').then(|| "comments start with `//`".to_owned())
+}
+
+/// The last character before a position that is neither white space nor comment, and the word it ends.
+fn end_of_previous(file: &str, text: &str, position: Position) -> (Place, String) {
+    let line = position.line().unwrap_or(1);
+    let column = position.position().unwrap_or(1);
+    let lines: Vec<&str> = text.lines().collect();
+    for number in (1..=line.min(lines.len())).rev() {
+        let mut visible: String = lines[number - 1].to_owned();
+        if number == line {
+            visible = visible.chars().take(column - 1).collect();
+        }
+        if visible.trim_start().starts_with("//") {
+            continue;
+        }
+        let visible = visible.trim_end();
+        if !visible.is_empty() {
+            let last = visible.rsplit(|c: char| c.is_whitespace()).next().unwrap_or(visible);
+            let short = if last.chars().count() > 24 { String::new() } else { last.to_owned() };
+            return (Place::new(file, number as u32, visible.chars().count() as u32), short);
+        }
+    }
+    (origin::place(file, position), String::new())
+}
+
+fn first_lower(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Diagnostics of an error that ended a run. `main` is the recipe's file.
+pub fn of_running(main: &str, error: EvalAltResult) -> Vec<Diagnostic> {
+    // Outermost first: each call holds the error of what it called.
+    let mut calls: Vec<Call> = Vec::new();
+    let mut file: Arc<str> = main.into();
+    let mut error = error;
+    loop {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(function, source, inner, position) => {
+                if !position.is_none() && !function.starts_with("anon$") {
+                    calls.push(Call { function: function.as_str().into(), place: origin::place(&file, position) });
+                }
+                if !source.is_empty() {
+                    file = source.as_str().into();
+                }
+                error = *inner;
+            }
+            EvalAltResult::ErrorInModule(_, inner, _) => error = *inner,
+            EvalAltResult::ErrorRuntime(payload, position) => {
+                if let Some(many) = payload.clone().try_cast::<Many>() {
+                    return many.0.to_vec();
+                }
+                if let Some(diagnostic) = payload.clone().try_cast::<Arc<Diagnostic>>() {
+                    return vec![(*diagnostic).clone()];
+                }
+                let message = format!("the script threw `{payload}`");
+                return vec![Diagnostic::error(message).at(located(&file, position, calls))];
+            }
+            error => {
+                let position = error.position();
+                let origin = located(&file, position, calls);
+                return vec![plain(error).at(origin)];
+            }
+        }
+    }
+}
+
+/// The user's line and the library calls below it.
+fn located(file: &str, position: Position, mut calls: Vec<Call>) -> Origin {
+    calls.push(Call { function: "".into(), place: origin::place(file, position) });
+    let user = calls.iter().rposition(|call| !library::is_library(&call.place.file)).unwrap_or(0);
+    let mut trace = calls.split_off(user + 1);
+    let place = calls.pop().expect("the user's call").place;
+    trace.retain(|call| !call.place.file.is_empty());
+    Origin { place, trace }
+}
+
+fn plain(error: EvalAltResult) -> Diagnostic {
+    match error {
+        EvalAltResult::ErrorTooManyOperations(_) => Diagnostic::error("the script does not end")
+            .label("still running here after 5 million operations")
+            .hint("look for a loop without an end; recipes describe images, they do not compute"),
+        EvalAltResult::ErrorStackOverflow(_) => Diagnostic::error("functions call each other too deeply")
+            .label("more than 64 calls deep")
+            .hint("look for a function that calls itself without an end"),
+        EvalAltResult::ErrorVariableNotFound(name, _) => Diagnostic::error(format!("there is no variable `{name}`")),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => Diagnostic::error(format!("there is no property `{name}`")),
+        EvalAltResult::ErrorModuleNotFound(path, _) => Diagnostic::error(format!("there is no module `{path}`"))
+            .hint("imports are relative to the importing file and leave out `.rhai`"),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            let (name, types) = signature.split_once(" (").unwrap_or((&signature, ""));
+            let types = types.trim_end_matches(')');
+            let message = if name.chars().any(char::is_alphanumeric) {
+                format!("`{name}` does not take ({})", readable_types(types))
+            } else {
+                format!("`{name}` does not work between {}", readable_types(types).replace(", ", " and "))
+            };
+            Diagnostic::error(message)
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => Diagnostic::error(format!("too large: {}", first_lower(&what))),
+        error => {
+            let text = error.to_string();
+            // The position stands beside the caret already.
+            let text = text.rsplit_once(" (line ").map_or(text.as_str(), |(text, _)| text);
+            Diagnostic::error(first_lower(text))
+        }
+    }
+}
+
+fn readable_types(types: &str) -> String {
+    let readable = types.split(", ").map(|name| match name.trim() {
+        "&str | ImmutableString | String" | "ImmutableString" => "string",
+        "i64" => "int",
+        "array" | "Array" => "list",
+        "()" => "nothing",
+        "Fn" | "FnPtr" => "function",
+        other if other.contains("::") => "handle",
+        other => other,
+    });
+    readable.collect::<Vec<_>>().join(", ")
+}

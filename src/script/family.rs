@@ -1,0 +1,223 @@
+//! Loading: the recipes of a request, those they rest on, and the variants of each, evaluated on several threads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::interpreter::{Interpreter, STACK};
+use super::lint::Lint;
+use super::recorder::{Bindings, Project};
+use super::selection::{self, RecipeFile};
+use super::{Request, Setting, library};
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Place, Sources, nearest};
+use crate::recipe::{Family, ImageKey, Recipe, Value};
+use crate::world::World;
+
+/// One edge to follow: its key, and the place that named it (`None` for the request itself).
+type Edge = (ImageKey, Option<Origin>);
+
+/// What evaluating one edge gave: the image, or one for every variant.
+type Evaluated = Result<Vec<Recipe>, Vec<Diagnostic>>;
+
+pub fn load(
+    world: &Arc<dyn World>,
+    config: &Config,
+    request: &Request,
+    sources: &mut Sources,
+) -> Result<Family, Diagnostics> {
+    let files = selection::recipe_files(&**world, &config.recipes).map_err(Diagnostics)?;
+    let asked = selection::select(&files, request).map_err(Diagnostics)?;
+    let loader = Loader::new(world.clone(), config, &files, &request.set);
+    library::add_sources(sources);
+
+    let mut family = Family::default();
+    let mut errors: Vec<Diagnostic> = Vec::new();
+    let mut pending: Vec<Edge> = asked.iter().map(|file| (ImageKey::plain(&file.name), None)).collect();
+    let mut followed: BTreeSet<ImageKey> = pending.iter().map(|(key, _)| key.clone()).collect();
+    while !pending.is_empty() {
+        let results = loader.evaluate_all(&pending, sources);
+        let mut next: Vec<Edge> = Vec::new();
+        for ((key, from), result) in pending.into_iter().zip(results) {
+            let recipes = match result {
+                Ok(recipes) => recipes,
+                Err(mistakes) => {
+                    errors.extend(mistakes.into_iter().filter(|mistake| !errors.contains(mistake)).collect::<Vec<_>>());
+                    continue;
+                }
+            };
+            errors.extend(undeclared(&key, from.as_ref(), &recipes));
+            for recipe in &recipes {
+                for (need, origin) in recipe.needs() {
+                    if followed.insert(need.clone()) {
+                        next.push((need.clone(), Some(origin.clone())));
+                    }
+                }
+            }
+            family.edges.insert(key, recipes.iter().map(|recipe| recipe.key.clone()).collect());
+            family.recipes.extend(recipes.into_iter().map(|recipe| (recipe.key.clone(), recipe)));
+        }
+        pending = next;
+    }
+    errors.extend(unknown_settings(&request.set, &files, &family, errors.is_empty()));
+    if !errors.is_empty() {
+        errors.sort_by(|a, b| a.origin.as_ref().map(|o| &o.place).cmp(&b.origin.as_ref().map(|o| &o.place)));
+        return Err(Diagnostics(errors));
+    }
+    let keys = asked.iter().flat_map(|file| family.edges.get(&ImageKey::plain(&file.name)).cloned().unwrap_or_default());
+    family.asked = keys.collect();
+    Ok(family)
+}
+
+/// Parameters that an edge binds and the recipe does not declare.
+fn undeclared(key: &ImageKey, from: Option<&Origin>, recipes: &[Recipe]) -> Vec<Diagnostic> {
+    let (Some(recipe), Some(origin)) = (recipes.first(), from) else { return Vec::new() };
+    let unknown = key.params.keys().filter(|name| recipe.params.iter().all(|param| param.name != **name));
+    unknown
+        .map(|name| {
+            let near = nearest(name, recipe.params.iter().map(|param| param.name.as_str()));
+            let error = Diagnostic::error(format!("recipe `{}` has no parameter `{name}`", key.recipe)).at(origin.clone());
+            error.hint_if(near.map(|near| format!("did you mean `{near}`?"))).hint_if(declared(recipe))
+        })
+        .collect()
+}
+
+fn declared(recipe: &Recipe) -> Option<String> {
+    let names: Vec<_> = recipe.params.iter().map(|param| format!("`{}`", param.name)).collect();
+    (!names.is_empty()).then(|| format!("it declares {}", names.join(", ")))
+}
+
+/// Settings that no loaded recipe declares. After another mistake a recipe may be missing, and with it a parameter.
+fn unknown_settings(set: &[Setting], files: &[RecipeFile], family: &Family, complete: bool) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    for setting in set {
+        let written = match &setting.recipe {
+            Some(recipe) => format!("{recipe}.{}", setting.name),
+            None => setting.name.clone(),
+        };
+        if let Some(recipe) = &setting.recipe
+            && files.iter().all(|file| file.name != *recipe)
+        {
+            let near = nearest(recipe, files.iter().map(|file| file.name.as_str()));
+            let error = Diagnostic::error(format!("`--set {written}={}` names no recipe", setting.value));
+            errors.push(error.hint_if(near.map(|near| format!("did you mean `{near}.{}`?", setting.name))));
+            continue;
+        }
+        let recipes = || family.recipes.values().filter(|recipe| setting.recipe.as_ref().is_none_or(|name| *name == recipe.key.recipe));
+        let names: BTreeSet<&str> = recipes().flat_map(|recipe| &recipe.params).map(|param| param.name.as_str()).collect();
+        if complete && !names.contains(setting.name.as_str()) {
+            let near = nearest(&setting.name, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            let error = Diagnostic::error(format!("no recipe declares the parameter `{}` of `--set {written}={}`", setting.name, setting.value));
+            errors.push(error.hint_if(near).hint("`f3s list` shows the parameters of every recipe"));
+        }
+    }
+    errors
+}
+
+struct Loader<'a> {
+    project: Arc<Project>,
+    lint: Arc<Lint>,
+    set: &'a [Setting],
+    jobs: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn new(world: Arc<dyn World>, config: &Config, files: &[RecipeFile], set: &'a [Setting]) -> Self {
+        let recipes = files.iter().map(|file| (file.name.clone(), file.path.as_str().to_owned())).collect();
+        let project = Arc::new(Project { world, mirrors: config.mirrors.clone(), recipes });
+        let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get());
+        // Compiling the library needs the deep stack, too.
+        let lint = on_deep_stack(Lint::new);
+        Loader { project, lint: Arc::new(lint), set, jobs }
+    }
+
+    /// Evaluates edges in parallel; results stand in the order of the edges.
+    fn evaluate_all(&self, edges: &[Edge], sources: &mut Sources) -> Vec<Evaluated> {
+        let next = AtomicUsize::new(0);
+        let results: Mutex<BTreeMap<usize, (Evaluated, Sources)>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(edges.len()) {
+                let work = || {
+                    let mut interpreter = Interpreter::new(self.project.clone(), self.lint.clone());
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((key, _)) = edges.get(index) else { break };
+                        let mut read = Sources::default();
+                        let result = self.evaluate(&mut interpreter, key, &mut read);
+                        results.lock().unwrap().insert(index, (result, read));
+                    }
+                };
+                std::thread::Builder::new()
+                    .name("recipes".to_owned())
+                    .stack_size(STACK)
+                    .spawn_scoped(scope, work)
+                    .expect("a thread can be started");
+            }
+        });
+        let results = results.into_inner().unwrap();
+        results
+            .into_values()
+            .map(|(result, read)| {
+                sources.extend(read);
+                result
+            })
+            .collect()
+    }
+
+    fn evaluate(&self, interpreter: &mut Interpreter, key: &ImageKey, sources: &mut Sources) -> Evaluated {
+        let file = &self.project.recipes[&key.recipe];
+        let path = crate::path::ProjectPath::join("", file).expect("recipes lie in the project");
+        let failed = |message: String| Err(vec![Diagnostic::error(message).at(Place::start_of(file.as_str()))]);
+        let text = match self.project.world.read(&path).map(|bytes| String::from_utf8(bytes.to_vec())) {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return failed(format!("`{file}` is not UTF-8")),
+            Err(error) => return failed(format!("`{file}` cannot be read: {error}")),
+        };
+        let bindings = Bindings { edge: key.params.clone(), set: self.settings(&key.recipe), axes: BTreeMap::new() };
+        let first = interpreter.evaluate(&key.recipe, file, &text, bindings.clone(), sources)?;
+        let variants = variants(&first, &bindings);
+        let mut recipes = vec![first];
+        for axes in variants.into_iter().skip(1) {
+            let bindings = Bindings { axes, ..bindings.clone() };
+            recipes.push(interpreter.evaluate(&key.recipe, file, &text, bindings, sources)?);
+        }
+        Ok(recipes)
+    }
+
+    /// The `--set` values that a recipe may take; a setting for one recipe wins over one for all.
+    fn settings(&self, recipe: &str) -> BTreeMap<String, String> {
+        let of = |wanted: Option<&str>| {
+            self.set
+                .iter()
+                .filter(move |setting| setting.recipe.as_deref() == wanted)
+                .map(|setting| (setting.name.clone(), setting.value.clone()))
+                .collect::<Vec<_>>()
+        };
+        of(None).into_iter().chain(of(Some(recipe))).collect()
+    }
+}
+
+/// Every combination of the values of the axes that are not bound, the one of all first values first.
+fn variants(first: &Recipe, bindings: &Bindings) -> Vec<BTreeMap<String, Value>> {
+    let open = first.params.iter().filter(|param| {
+        param.axis && !bindings.edge.contains_key(&param.name) && !bindings.set.contains_key(&param.name)
+    });
+    open.fold(vec![BTreeMap::new()], |combinations, axis| {
+        let extend = |combination: &BTreeMap<String, Value>| {
+            let combination = combination.clone();
+            axis.choices.iter().map(move |choice| {
+                let mut combination = combination.clone();
+                combination.insert(axis.name.clone(), choice.clone());
+                combination
+            })
+        };
+        combinations.iter().flat_map(extend).collect()
+    })
+}
+
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK);
+        builder.spawn_scoped(scope, work).expect("a thread can be started").join().expect("compiling the library")
+    })
+}

@@ -1,0 +1,211 @@
+//! The state of one evaluation: what the recipe said so far. Host functions reach it through the engine's tag.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rhai::{Dynamic, NativeCallContext};
+
+use crate::config::Mirrors;
+use crate::diagnostic::{Diagnostic, Origin, Place, Sources};
+use crate::recipe::{Base, Check, Param, Push, Recipe, Stage, Step, StepKind, Value};
+use crate::world::World;
+
+/// What every evaluation of a project shares.
+pub struct Project {
+    pub world: Arc<dyn World>,
+    pub mirrors: Mirrors,
+    /// File stem -> path of every recipe, whether it was asked for or not.
+    pub recipes: BTreeMap<String, String>,
+}
+
+/// Values from outside the script.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    /// Bound by an edge, `base("x", #{..})`: they win over everything.
+    pub edge: BTreeMap<String, Value>,
+    /// `--set`, as text: they take the place of defaults and narrow axes.
+    pub set: BTreeMap<String, String>,
+    /// The value of each axis in this variant; the first choice where absent.
+    pub axes: BTreeMap<String, Value>,
+}
+
+/// A stage while it is being recorded.
+#[derive(Debug)]
+pub struct OpenStage {
+    pub name: String,
+    pub origin: Origin,
+    pub base: Option<Base>,
+    pub steps: Vec<Step>,
+    layers: u32,
+}
+
+impl OpenStage {
+    fn new(name: &str, origin: Origin) -> Self {
+        OpenStage { name: name.to_owned(), origin, base: None, steps: Vec::new(), layers: 0 }
+    }
+}
+
+pub struct Recorder {
+    pub project: Arc<Project>,
+    pub bindings: Bindings,
+    /// The recipe's path and stem.
+    pub file: Arc<str>,
+    pub stem: String,
+    /// The text of the recipe and of every module it imported, for summaries of steps.
+    pub sources: Sources,
+    pub name: Option<(String, Place)>,
+    pub tags: Option<(Vec<String>, Place)>,
+    pub description: Option<String>,
+    pub params: Vec<Param>,
+    pub stages: Vec<Stage>,
+    /// The image's own stage and, inside `stage()`, the stage on top of it.
+    open: Vec<OpenStage>,
+    layer: Option<(u32, String, Origin)>,
+    pub checks: Vec<Check>,
+    pub pushes: Vec<Push>,
+    pub host_env: Vec<(String, String)>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A shared recorder, as it travels in the engine's tag.
+#[derive(Clone)]
+pub struct Recording(Arc<Mutex<Recorder>>);
+
+impl Recording {
+    pub fn new(project: Arc<Project>, bindings: Bindings, stem: &str, file: &str) -> Self {
+        let file: Arc<str> = file.into();
+        let image = OpenStage::new("", Place::start_of(file.clone()).into());
+        Recording(Arc::new(Mutex::new(Recorder {
+            project,
+            bindings,
+            file,
+            stem: stem.to_owned(),
+            sources: Sources::default(),
+            name: None,
+            tags: None,
+            description: None,
+            params: Vec::new(),
+            stages: Vec::new(),
+            open: vec![image],
+            layer: None,
+            checks: Vec::new(),
+            pushes: Vec::new(),
+            host_env: Vec::new(),
+            warnings: Vec::new(),
+        })))
+    }
+
+    pub fn of(ctx: &NativeCallContext) -> Recording {
+        ctx.tag()
+            .and_then(|tag| tag.read_lock::<Recording>().map(|recording| recording.clone()))
+            .expect("the interpreter sets the tag before it runs a script")
+    }
+
+    /// The recorder. Never held across a call into a script: closures record, too.
+    pub fn lock(&self) -> MutexGuard<'_, Recorder> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn into_tag(self) -> Dynamic {
+        Dynamic::from(self)
+    }
+}
+
+impl Recorder {
+    pub fn current(&mut self) -> &mut OpenStage {
+        self.open.last_mut().expect("the image's own stage is always open")
+    }
+
+    pub fn record(&mut self, kind: StepKind, summary: String, origin: Origin) {
+        let layer = self.layer.as_ref().map(|(number, name, _)| (*number, name.clone()));
+        self.current().steps.push(Step { kind, summary, origin, layer });
+    }
+
+    /// Opens a build stage; the stage of the same name or the stage that is still open is the error.
+    pub fn open_stage(&mut self, name: &str, origin: Origin) -> Result<(), Box<Diagnostic>> {
+        if let Some(open) = self.open.get(1) {
+            let error = Diagnostic::error(format!("stage `{name}` stands inside stage `{}`", open.name))
+                .at(origin)
+                .related(open.origin.place.clone(), "the outer stage starts here")
+                .hint("stages stand side by side; take files over with `copy(.., #{ from: .. })`");
+            return Err(error.into());
+        }
+        if let Some(other) = self.stages.iter().find(|stage| stage.name == name) {
+            let error = Diagnostic::error(format!("stage `{name}` is defined twice"))
+                .at(origin)
+                .related(other.origin.place.clone(), "first defined here");
+            return Err(error.into());
+        }
+        self.open.push(OpenStage::new(name, origin));
+        Ok(())
+    }
+
+    pub fn close_stage(&mut self) -> Result<(), Box<Diagnostic>> {
+        let stage = self.open.pop().expect("a stage is open");
+        let name = stage.name.clone();
+        let closed = closed(stage, &format!("stage `{name}`"))?;
+        self.stages.push(closed);
+        Ok(())
+    }
+
+    pub fn open_layer(&mut self, name: &str, origin: Origin) -> Result<(), Box<Diagnostic>> {
+        if let Some((_, outer, place)) = &self.layer {
+            let error = Diagnostic::error(format!("layer `{name}` stands inside layer `{outer}`"))
+                .at(origin)
+                .related(place.place.clone(), "the outer layer starts here")
+                .hint("all steps of a layer are one already: remove the inner `layer`");
+            return Err(error.into());
+        }
+        let stage = self.current();
+        stage.layers += 1;
+        let number = stage.layers;
+        self.layer = Some((number, name.to_owned(), origin));
+        Ok(())
+    }
+
+    pub fn close_layer(&mut self) {
+        self.layer = None;
+    }
+
+    pub fn in_layer(&self) -> bool {
+        self.layer.is_some()
+    }
+
+    /// The finished recipe. Errors: no `base()`.
+    pub fn finish(&mut self, header: &str) -> Result<Recipe, Box<Diagnostic>> {
+        let image = closed(self.open.pop().expect("the image's own stage is open"), &format!("recipe `{}`", self.stem))?;
+        let params = std::mem::take(&mut self.params);
+        let bound = params.iter().filter(|param| param.axis || param.value != param.default);
+        let key = crate::recipe::ImageKey {
+            recipe: self.stem.clone(),
+            params: bound.map(|param| (param.name.clone(), param.value.clone())).collect(),
+        };
+        let identity = [self.tags.as_ref().map(|(_, place)| place), self.name.as_ref().map(|(_, place)| place)];
+        let identity = identity.into_iter().flatten().next().cloned();
+        Ok(Recipe {
+            key,
+            file: self.file.to_string(),
+            name: self.name.take().map_or_else(|| self.stem.clone(), |(name, _)| name),
+            tags: self.tags.take().map_or_else(|| vec!["latest".to_owned()], |(tags, _)| tags),
+            description: self.description.take().unwrap_or_else(|| header.to_owned()),
+            params,
+            stages: std::mem::take(&mut self.stages),
+            image,
+            checks: std::mem::take(&mut self.checks),
+            pushes: std::mem::take(&mut self.pushes),
+            host_env: std::mem::take(&mut self.host_env),
+            warnings: std::mem::take(&mut self.warnings),
+            identity: identity.unwrap_or_else(|| Place::start_of(self.file.clone())),
+        })
+    }
+}
+
+fn closed(stage: OpenStage, what: &str) -> Result<Stage, Box<Diagnostic>> {
+    let Some(base) = stage.base else {
+        let error = Diagnostic::error(format!("{what} has no base"))
+            .at(stage.origin)
+            .hint("say what it rests on: `base(\"alpine:3.13\")`, the name of another recipe, or `base(\"scratch\")`");
+        return Err(error.into());
+    };
+    Ok(Stage { name: stage.name, base, steps: stage.steps, origin: stage.origin })
+}
