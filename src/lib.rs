@@ -15,13 +15,17 @@
 //! they hand on.
 
 pub mod artifact;
+pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod engine;
 pub mod event;
 pub mod graph;
 pub mod path;
+pub mod pattern;
+pub mod pipeline;
 pub mod plan;
 pub mod recipe;
+pub mod report;
 pub mod script;
 pub mod world;

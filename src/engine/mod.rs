@@ -1,6 +1,23 @@
 //! Engines: what executes a plan. `docker` speaks to a daemon, `fake` serves tests of the scheduler.
 
+mod buildkit;
+mod checks;
+mod classic;
+mod connect;
+mod context;
+mod credentials;
+mod docker;
 pub mod execute;
+mod private;
+mod push;
+mod secrets;
+mod transport;
+
+pub use connect::connect;
+pub use credentials::Credentials;
+pub use docker::Docker;
+pub use private::Private;
+pub use transport::Address;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,7 +25,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::event::Events;
 use crate::plan::{PlannedImage, Present};
 use crate::recipe::{Check, ImageRef};
@@ -18,14 +35,44 @@ use crate::recipe::{Check, ImageRef};
 pub enum EngineError {
     /// The engine or the registry could not be reached: exit code 4.
     Unreachable(Diagnostic),
-    /// It answered, and the answer is no: exit code 1.
+    /// It answered, and the answer is no: exit code 1. Trying again may help with what a registry says.
     Failed(Diagnostic),
+    /// It answered no and will do so again: a wrong login.
+    Refused(Diagnostic),
     /// The run was cancelled.
     Cancelled,
 }
 
-/// Files of the build context that come from the artifact store, by their path in the context.
-pub type ArtifactFiles = BTreeMap<String, PathBuf>;
+impl EngineError {
+    fn unreachable(message: &str) -> EngineError {
+        let hint = "`f3s doctor` looks for what is wrong";
+        EngineError::Unreachable(Diagnostic::error(message).hint(hint))
+    }
+
+    /// Points at the line that asked for it, unless it points elsewhere already.
+    #[must_use]
+    pub fn located(self, origin: &Origin) -> EngineError {
+        let at = |diagnostic: Diagnostic| match diagnostic.origin {
+            Some(_) => diagnostic,
+            None => diagnostic.at(origin.clone()),
+        };
+        match self {
+            EngineError::Unreachable(diagnostic) => EngineError::Unreachable(at(diagnostic)),
+            EngineError::Failed(diagnostic) => EngineError::Failed(at(diagnostic)),
+            EngineError::Refused(diagnostic) => EngineError::Refused(at(diagnostic)),
+            EngineError::Cancelled => EngineError::Cancelled,
+        }
+    }
+}
+
+/// Where the files of a build context lie on disk.
+#[derive(Clone, Debug, Default)]
+pub struct ArtifactFiles {
+    /// The project's root.
+    pub project: PathBuf,
+    /// Files that come from the artifact store, by their path in the context.
+    pub packed: BTreeMap<String, PathBuf>,
+}
 
 /// A Docker-compatible engine. All calls may run at the same time.
 pub trait Engine: Send + Sync + 'static {

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
+use crate::diagnostic::Diagnostic;
 use crate::path::ProjectPath;
-use crate::recipe::{Artifact, Filter};
+use crate::pattern::Patterns;
+use crate::recipe::{Artifact, ArtifactSource, PackedAs};
+use crate::world::{Stat, World};
 
 /// Files by their path in the context, relative, with `/`. Folders that only hold others are implied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -42,12 +46,164 @@ pub enum ContextEntry {
     },
 }
 
-/// The form in which an artifact enters the context.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PackedAs {
-    /// The downloaded file itself, with these permission bits.
-    File { mode: u32 },
-    /// An uncompressed tar of what the filter leaves, owners changed to `chown` (`uid[:gid]`) if given.
-    Tar { filter: Filter, chown: Option<String> },
+impl ContextEntry {
+    /// What of the entry is part of the image's identity: where a file came from is not.
+    pub fn identity(&self) -> String {
+        match self {
+            ContextEntry::File { source: _, size: _, mode, digest } => format!("file {mode:o} {digest}"),
+            ContextEntry::Folder { mode } => format!("folder {mode:o}"),
+            ContextEntry::Link { target } => format!("link {target}"),
+            ContextEntry::Text { text, mode } => format!("text {mode:o} {}", json(text)),
+            ContextEntry::Artifact { artifact, packed } => {
+                format!("artifact {} {} {}", json(&artifact.source), json(&artifact.name), json(packed))
+            }
+        }
+    }
+}
+
+/// Our own plain data as JSON.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data is JSON")
+}
+
+/// Where in the context something lies that a step brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub path: String,
+    pub folder: bool,
+}
+
+/// Collects the entries of one image.
+pub struct ContextBuilder<'a> {
+    world: &'a dyn World,
+    ignored: &'a Patterns,
+    context: Context,
+    writes: u32,
+    copies: u32,
+}
+
+impl<'a> ContextBuilder<'a> {
+    pub fn new(world: &'a dyn World, ignored: &'a Patterns) -> Self {
+        ContextBuilder { world, ignored, context: Context::default(), writes: 0, copies: 0 }
+    }
+
+    pub fn finish(self) -> Context {
+        self.context
+    }
+
+    pub fn text(&mut self, target: &str, text: &str) -> String {
+        self.writes += 1;
+        let path = format!(".f3s/write/{}/{}", self.writes, target.rsplit('/').next().unwrap_or(target));
+        self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
+        path
+    }
+
+    pub fn artifact(&mut self, artifact: &Artifact, packed: PackedAs) -> String {
+        let suffix = match packed {
+            PackedAs::File { .. } => "",
+            PackedAs::Tar { .. } => ".tar",
+        };
+        let entry = ContextEntry::Artifact { artifact: artifact.clone(), packed };
+        let stem = match (&artifact.source, suffix) {
+            (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
+            _ => &artifact.name,
+        };
+        let path = format!(".f3s/artifacts/{}/{stem}{suffix}", &digest(&entry.identity())[..16]);
+        self.context.entries.insert(path.clone(), entry);
+        path
+    }
+
+    /// A file or folder of the project with all that is in it, minus what `.dockerignore` and `exclude` leave out.
+    ///
+    /// The path in the context is the path in the project. A copy with `exclude`, and one of the whole project, has a
+    /// folder of its own: what other steps bring must not come along.
+    pub fn project(&mut self, source: &str, exclude: &[String]) -> Result<Placed, Diagnostic> {
+        let path = ProjectPath::join("", source).expect("sources are paths of the project");
+        let prefix = if exclude.is_empty() && !path.as_str().is_empty() {
+            String::new()
+        } else {
+            self.copies += 1;
+            format!(".f3s/copy/{}/", self.copies)
+        };
+        let exclude = Patterns::new(exclude);
+        let walk = Walk { root: path.clone(), prefix, exclude };
+        let count = self.context.entries.len();
+        let folder = self.add(&walk, &path)?;
+        let at = walk.at(&path);
+        if !folder && !self.context.entries.contains_key(&at) && self.context.entries.len() == count {
+            return Err(Diagnostic::error(format!("`{path}` is left out by `.dockerignore`"))
+                .hint("remove its pattern from `.dockerignore`, or except the file with `!`"));
+        }
+        Ok(Placed { path: at, folder })
+    }
+
+    /// Adds what stands at a path; true for a folder.
+    fn add(&mut self, walk: &Walk, path: &ProjectPath) -> Result<bool, Diagnostic> {
+        let failed = |error: std::io::Error| Diagnostic::error(format!("`{path}` cannot be read: {error}"));
+        match self.world.stat(path).map_err(failed)? {
+            Stat::Folder { mode } => {
+                if !path.as_str().is_empty() && !walk.excludes(path, self.ignored) {
+                    self.context.entries.insert(walk.at(path), ContextEntry::Folder { mode });
+                }
+                for name in self.world.list(path).map_err(failed)? {
+                    let below = ProjectPath::join(path.as_str(), &name).expect("a name in a folder");
+                    // A folder that is left out may hold a file that is excepted.
+                    self.add(walk, &below)?;
+                }
+                Ok(true)
+            }
+            _ if walk.excludes(path, self.ignored) => Ok(false),
+            Stat::File { size, mode } => {
+                let digest = self.world.digest(path).map_err(failed)?;
+                let entry = ContextEntry::File { source: path.clone(), size, mode, digest };
+                self.context.entries.insert(walk.at(path), entry);
+                Ok(false)
+            }
+            Stat::Link { target } if *path == walk.root => {
+                // `COPY` follows a link that is named; so the file behind it travels under the link's name.
+                let behind = ProjectPath::join(path.folder(), &target)
+                    .ok_or_else(|| Diagnostic::error(format!("`{path}` is a link that leaves the project")))?;
+                let moved =
+                    Walk { root: behind.clone(), prefix: format!("{}\0", walk.at(path)), exclude: Patterns::default() };
+                self.add(&moved, &behind)
+            }
+            Stat::Link { target } => {
+                self.context.entries.insert(walk.at(path), ContextEntry::Link { target });
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// One copy while its files are collected.
+struct Walk {
+    root: ProjectPath,
+    /// What stands before a project path in the context; with a final NUL it takes the place of `root`.
+    prefix: String,
+    exclude: Patterns,
+}
+
+impl Walk {
+    fn at(&self, path: &ProjectPath) -> String {
+        match self.prefix.strip_suffix('\0') {
+            Some(instead) => format!("{instead}{}", &path.as_str()[self.root.as_str().len()..]),
+            None => format!("{}{}", self.prefix, path.as_str()).trim_end_matches('/').to_owned(),
+        }
+    }
+
+    fn excludes(&self, path: &ProjectPath, ignored: &Patterns) -> bool {
+        let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or_default().trim_start_matches('/');
+        ignored.matches(path.as_str()) || (!below.is_empty() && self.exclude.matches(below))
+    }
+}
+
+/// `agent-8.5.0` of `agent-8.5.0.tar.gz`.
+fn without_archive_suffix(name: &str) -> &str {
+    let suffixes = [".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tar", ".zip"];
+    suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

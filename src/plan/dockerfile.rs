@@ -19,9 +19,54 @@ pub struct Instruction {
     pub line: u32,
     /// The name that BuildKit's progress gives its stage: the stage's name, `final` for the image's own stage.
     pub stage: String,
-    /// The number that BuildKit's progress gives it within its stage (`[final 3/6]`), counting from 1 with `FROM`;
-    /// `None` for an instruction that only sets configuration.
+    /// The number that BuildKit's progress gives it within its stage (`[final 3/6]`), counting from 1; `None` for an
+    /// instruction that only sets configuration.
     pub number: Option<u32>,
-    /// Indices into `PlannedImage::steps` of the steps it does; empty for `FROM` and for labels f3s adds.
+    /// Indices into `PlannedImage::steps` of the steps it does; empty for `FROM` and for what f3s adds.
     pub steps: Vec<usize>,
+}
+
+/// Writes instructions and keeps count as BuildKit's frontend does (moby/buildkit,
+/// `frontend/dockerfile/dockerfile2llb/convert.go`, `prefixCommand`).
+#[derive(Default)]
+pub struct Writer {
+    dockerfile: Dockerfile,
+    stage: String,
+    number: u32,
+    line: u32,
+}
+
+impl Writer {
+    pub fn from(&mut self, image: &str, stage: &str) {
+        self.stage = stage.to_owned();
+        // `scratch` is nothing to load and so has no number.
+        self.number = u32::from(image != "scratch");
+        let number = (self.number > 0).then_some(self.number);
+        self.write(format!("FROM {image} AS {stage}"), number, &[]);
+    }
+
+    /// An instruction that makes a layer.
+    pub fn layer(&mut self, text: &str, steps: &[usize]) {
+        self.number += 1;
+        self.write(text.to_owned(), Some(self.number), steps);
+    }
+
+    /// An instruction that sets configuration; `counted` for `WORKDIR`, which also makes the folder.
+    pub fn configuration(&mut self, text: &str, steps: &[usize], counted: bool) {
+        self.number += u32::from(counted);
+        self.write(text.to_owned(), counted.then_some(self.number), steps);
+    }
+
+    fn write(&mut self, text: String, number: Option<u32>, steps: &[usize]) {
+        let line = self.line + 1;
+        self.line += text.lines().count() as u32;
+        self.dockerfile.text.push_str(&text);
+        self.dockerfile.text.push('\n');
+        let stage = self.stage.clone();
+        self.dockerfile.instructions.push(Instruction { text, line, stage, number, steps: steps.to_vec() });
+    }
+
+    pub fn finish(self) -> Dockerfile {
+        self.dockerfile
+    }
 }

@@ -3,6 +3,13 @@
 use std::fmt;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Context, Dockerfile};
+use crate::recipe::ImageRef;
+
+/// Changes when f3s would build something else from the same inputs.
+const VERSION: &str = "f3s fingerprint 1";
 
 /// SHA-256 in lower-case hexadecimal, 64 digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -13,6 +20,44 @@ impl Fingerprint {
     /// What stands in tags: 16 digits, 64 bits.
     pub fn prefix(&self) -> &str {
         &self.0[..16]
+    }
+}
+
+/// What an image is made of. Tags, checks, comments and places in scripts are not among it.
+pub struct Inputs<'a> {
+    /// Holds the parents' internal references, and so their fingerprints.
+    pub dockerfile: &'a Dockerfile,
+    pub context: &'a Context,
+    /// External images with their id on the engine, where it has them.
+    pub external: &'a [(ImageRef, Option<String>)],
+    pub host_env: &'a [(String, String)],
+    pub source_date_epoch: Option<i64>,
+}
+
+impl Inputs<'_> {
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = Sha256::new();
+        // Every field with its length: no two different inputs give the same bytes.
+        let mut field = |text: &str| {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        field(VERSION);
+        field(&self.dockerfile.text);
+        for (path, entry) in &self.context.entries {
+            field(path);
+            field(&entry.identity());
+        }
+        for (reference, id) in self.external {
+            field(&reference.to_string());
+            field(id.as_deref().unwrap_or_default());
+        }
+        for (name, value) in self.host_env {
+            field(name);
+            field(value);
+        }
+        field(&self.source_date_epoch.map(|epoch| epoch.to_string()).unwrap_or_default());
+        Fingerprint(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -37,6 +37,10 @@ pub struct PlannedImage {
     pub references: Vec<ImageRef>,
     /// Where it is pushed; a subset of `references`. Empty when the recipe pushes nothing.
     pub pushes: Vec<ImageRef>,
+    /// Present when the image was pushed to all of `pushes`: `f3s/NAME:FINGERPRINT-pushed-DIGEST`; `None` when it is not pushed.
+    pub pushed: Option<ImageRef>,
+    /// True when there is nothing to push: the marker stands on this very image, or the recipe pushes nothing.
+    pub is_pushed: bool,
     /// Why nothing is pushed although the recipe says `push()`: no registry is configured.
     pub push_skipped: Option<String>,
     /// Indices into `Plan::images` of the images that must be there first; always smaller than its own.

@@ -1,23 +1,33 @@
 //! The plan: the family in build order, what will happen to each image and why, and all that the engine needs for
 //! it. Pure: the same family, present images and files give the same bytes.
 
+mod action;
 mod context;
 mod dockerfile;
 mod fingerprint;
+mod ignore;
 mod image;
+mod labels;
 mod lower;
 mod present;
+mod references;
 
-pub use context::{Context, ContextEntry, PackedAs};
+pub use context::{Context, ContextEntry};
 pub use dockerfile::{Dockerfile, Instruction};
 pub use fingerprint::Fingerprint;
 pub use image::{Action, PlannedImage};
+pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
 
 use crate::config::Config;
-use crate::diagnostic::Diagnostics;
-use crate::graph::Graph;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{Graph, Node};
+use crate::pattern::Patterns;
+use crate::recipe::{ImageRef, RunNetwork};
 use crate::world::World;
+use fingerprint::Inputs;
+use lower::{Lowered, Lowering, Parent};
+use references::References;
 
 /// The images of a request and what they rest on, in build order.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -37,7 +47,8 @@ pub struct PlanOptions {
 impl Plan {
     /// Lowers every image, computes its fingerprint and compares it with what the engine has.
     ///
-    /// Errors: sources that do not exist or leave the project, links that do, references that are no references.
+    /// Errors: sources that do not exist or leave the project, links that do, registries that are no prefix of a
+    /// reference.
     pub fn new(
         graph: &Graph,
         present: &Present,
@@ -45,7 +56,158 @@ impl Plan {
         config: &Config,
         options: &PlanOptions,
     ) -> Result<Plan, Diagnostics> {
-        let _ = (graph, present, world, config, options);
-        todo!()
+        let planner = Planner {
+            graph,
+            present,
+            world,
+            config,
+            options,
+            ignored: ignore::of_project(world)?,
+            source: labels::source(world),
+            network: network(config)?,
+        };
+        let mut planned: Vec<PlannedImage> = Vec::new();
+        let mut users: Vec<Option<String>> = Vec::new();
+        let mut errors = Vec::new();
+        for node in &graph.images {
+            match planner.image(node, &planned, &users) {
+                Ok((image, user)) => {
+                    planned.push(image);
+                    users.push(user);
+                }
+                Err(mistakes) => {
+                    errors.extend(mistakes);
+                    // What rests on it has no fingerprint; other branches are numbered by what was planned.
+                    break;
+                }
+            }
+        }
+        if errors.is_empty() { Ok(Plan { images: planned }) } else { Err(Diagnostics(errors)) }
+    }
+
+    pub fn count(&self, action: Action) -> usize {
+        self.images.iter().filter(|image| image.action == action).count()
+    }
+}
+
+fn network(config: &Config) -> Result<RunNetwork, Diagnostic> {
+    match config.network.as_deref() {
+        None | Some("default") => Ok(RunNetwork::Default),
+        Some("host") => Ok(RunNetwork::Host),
+        Some("none") => Ok(RunNetwork::None),
+        Some(other) => Err(Diagnostic::error(format!("`{other}` is no network"))
+            .hint("`network` in `f3s.toml` is `default`, `host` or `none`")),
+    }
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    present: &'a Present,
+    world: &'a dyn World,
+    config: &'a Config,
+    options: &'a PlanOptions,
+    ignored: Patterns,
+    /// Where the project's sources are, for the label.
+    source: Option<String>,
+    network: RunNetwork,
+}
+
+impl Planner<'_> {
+    /// The image and the user that its steps end with. Its parents are planned already.
+    fn image(
+        &self,
+        node: &Node,
+        planned: &[PlannedImage],
+        users: &[Option<String>],
+    ) -> Result<(PlannedImage, Option<String>), Vec<Diagnostic>> {
+        let recipe = &node.recipe;
+        let References { all: references, pushes, skipped: push_skipped } =
+            References::of(recipe, self.config.registry.as_deref()).map_err(|error| vec![error])?;
+        let base = self.base_of(node, planned);
+        let labels = labels::added(recipe, base, self.source.as_deref());
+        let parent = |key: &_| {
+            let index = self.graph.resolve(key);
+            Parent { internal: planned[index].internal.clone(), user: users[index].clone() }
+        };
+        let (world, ignored) = (self.world, &self.ignored);
+        let lowering = Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored };
+        let Lowered { dockerfile, context, steps, secrets, ssh, user } = lowering.lower()?;
+
+        let mut external: Vec<ImageRef> =
+            recipe.external_images().into_iter().map(|(image, _)| image.clone()).collect();
+        external.sort();
+        external.dedup();
+        let known: Vec<(ImageRef, Option<String>)> = external
+            .iter()
+            .map(|image| (image.clone(), self.present.get(&image.to_string()).map(|found| found.id.clone())))
+            .collect();
+        let inputs = Inputs {
+            dockerfile: &dockerfile,
+            context: &context,
+            external: &known,
+            host_env: &recipe.host_env,
+            source_date_epoch: self.options.source_date_epoch,
+        };
+        let fingerprint = inputs.fingerprint();
+        let internal = references::internal(recipe, &fingerprint);
+        let checked = references::checked(&internal, &recipe.checks);
+        let pushed = references::pushed(&internal, &pushes);
+        let decision = action::Decision {
+            present: self.present,
+            internal: &internal,
+            checked: checked.as_ref(),
+            references: &references,
+            forced: self.options.force && node.asked,
+            built_parent: node.parents.iter().map(|index| &planned[*index]).find(|image| image.action == Action::Build),
+        };
+        let (action, reason) = decision.decide();
+        let is_pushed = pushed.as_ref().is_none_or(|marker| {
+            let image = self.present.get(&internal.to_string());
+            action == Action::UpToDate
+                && self.present.get(&marker.to_string()).map(|found| &found.id) == image.map(|image| &image.id)
+        });
+        let image = PlannedImage {
+            name: recipe.key.to_string(),
+            key: recipe.key.clone(),
+            recipe: recipe.file.clone(),
+            description: recipe.description.clone(),
+            action,
+            reason,
+            fingerprint,
+            internal,
+            checked,
+            references,
+            pushes,
+            pushed,
+            is_pushed,
+            push_skipped,
+            parents: node.parents.clone(),
+            asked: node.asked,
+            steps,
+            dockerfile,
+            context,
+            external,
+            artifacts: recipe.artifacts().into_iter().cloned().collect(),
+            secrets,
+            ssh,
+            checks: recipe.checks.clone(),
+        };
+        Ok((image, user))
+    }
+
+    /// What the image's own stage rests on: its reference, and its digest where the engine knows one.
+    fn base_of(&self, node: &Node, planned: &[PlannedImage]) -> Option<(String, Option<String>)> {
+        match &node.recipe.image.base.from {
+            crate::recipe::BaseRef::Scratch => None,
+            crate::recipe::BaseRef::Recipe(key) => {
+                let parent = &planned[self.graph.resolve(key)];
+                Some((parent.references[0].to_string(), None))
+            }
+            crate::recipe::BaseRef::External(image) => {
+                let found = self.present.get(&image.to_string());
+                let digest = found.and_then(|found| found.digests.first()).and_then(|digest| digest.split_once('@'));
+                Some((image.to_string(), digest.map(|(_, digest)| digest.to_owned())))
+            }
+        }
     }
 }

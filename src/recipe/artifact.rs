@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Filter;
 use crate::diagnostic::Origin;
 
 /// A file or source tree to fetch. Two handles on the same source are the same artifact wherever they were made.
@@ -25,7 +26,7 @@ impl Eq for Artifact {}
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArtifactSource {
-    /// A file behind an `http`, `https` or `file` URL (the last only for tests of libraries).
+    /// A file behind an `http` or `https` URL.
     Download {
         url: String,
         /// Lower-case hexadecimal, 64 digits.
@@ -46,4 +47,14 @@ impl ArtifactSource {
             ArtifactSource::Download { url, .. } | ArtifactSource::Git { url, .. } => url,
         }
     }
+}
+
+/// The form in which an artifact enters the context.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackedAs {
+    /// The downloaded file itself, with these permission bits.
+    File { mode: u32 },
+    /// An uncompressed tar of what the filter leaves, owners changed to `chown` (`uid[:gid]`) if given.
+    Tar { filter: Filter, chown: Option<String> },
 }

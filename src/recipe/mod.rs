@@ -8,7 +8,7 @@ mod image_ref;
 mod key;
 mod step;
 
-pub use artifact::{Artifact, ArtifactSource};
+pub use artifact::{Artifact, ArtifactSource, PackedAs};
 pub use check::{Check, CheckKind, SizeBound};
 pub use family::Family;
 pub use image_ref::ImageRef;

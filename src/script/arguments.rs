@@ -79,7 +79,8 @@ impl<'a, 'c> Call<'a, 'c> {
     }
 
     pub fn string(&self, what: &str, value: &Dynamic) -> Outcome<String> {
-        let text = if value.is_char() { value.as_char().ok().map(String::from) } else { value.clone().into_string().ok() };
+        let text =
+            if value.is_char() { value.as_char().ok().map(String::from) } else { value.clone().into_string().ok() };
         match text {
             Some(text) if text.contains('\0') => self.fail(format!("the {what} of `{}` holds a NUL", self.function())),
             Some(text) => Ok(text),
@@ -112,10 +113,7 @@ impl<'a, 'c> Call<'a, 'c> {
         if let Some(wrong) = wrong {
             let given = with_article(type_name(wrong));
             let takes = "a string or a list of strings";
-            return self.fail(format!(
-                "`{}` takes {takes} as its {what}; the list holds {given}",
-                self.function()
-            ));
+            return self.fail(format!("`{}` takes {takes} as its {what}; the list holds {given}", self.function()));
         }
         list.iter().map(|item| self.text(what, item)).collect()
     }

@@ -64,7 +64,8 @@ pub fn load(
         errors.sort_by(|a, b| a.origin.as_ref().map(|o| &o.place).cmp(&b.origin.as_ref().map(|o| &o.place)));
         return Err(Diagnostics(errors));
     }
-    let keys = asked.iter().flat_map(|file| family.edges.get(&ImageKey::plain(&file.name)).cloned().unwrap_or_default());
+    let keys =
+        asked.iter().flat_map(|file| family.edges.get(&ImageKey::plain(&file.name)).cloned().unwrap_or_default());
     family.asked = keys.collect();
     Ok(family)
 }
@@ -76,7 +77,8 @@ fn undeclared(key: &ImageKey, from: Option<&Origin>, recipes: &[Recipe]) -> Vec<
     unknown
         .map(|name| {
             let near = nearest(name, recipe.params.iter().map(|param| param.name.as_str()));
-            let error = Diagnostic::error(format!("recipe `{}` has no parameter `{name}`", key.recipe)).at(origin.clone());
+            let error =
+                Diagnostic::error(format!("recipe `{}` has no parameter `{name}`", key.recipe)).at(origin.clone());
             error.hint_if(near.map(|near| format!("did you mean `{near}`?"))).hint_if(declared(recipe))
         })
         .collect()
@@ -103,11 +105,20 @@ fn unknown_settings(set: &[Setting], files: &[RecipeFile], family: &Family, comp
             errors.push(error.hint_if(near.map(|near| format!("did you mean `{near}.{}`?", setting.name))));
             continue;
         }
-        let recipes = || family.recipes.values().filter(|recipe| setting.recipe.as_ref().is_none_or(|name| *name == recipe.key.recipe));
-        let names: BTreeSet<&str> = recipes().flat_map(|recipe| &recipe.params).map(|param| param.name.as_str()).collect();
+        let recipes = || {
+            family
+                .recipes
+                .values()
+                .filter(|recipe| setting.recipe.as_ref().is_none_or(|name| *name == recipe.key.recipe))
+        };
+        let names: BTreeSet<&str> =
+            recipes().flat_map(|recipe| &recipe.params).map(|param| param.name.as_str()).collect();
         if complete && !names.contains(setting.name.as_str()) {
             let near = nearest(&setting.name, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            let error = Diagnostic::error(format!("no recipe declares the parameter `{}` of `--set {written}={}`", setting.name, setting.value));
+            let error = Diagnostic::error(format!(
+                "no recipe declares the parameter `{}` of `--set {written}={}`",
+                setting.name, setting.value
+            ));
             errors.push(error.hint_if(near).hint("`f3s list` shows the parameters of every recipe"));
         }
     }

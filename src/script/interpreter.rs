@@ -120,7 +120,10 @@ mod tests {
 
     #[test]
     fn the_header_is_the_leading_doc_comment() {
-        assert_eq!(header("//! JMeter: controller.\n//! Runs plans.\n\nbase(\"x\");\n//! no"), "JMeter: controller.\nRuns plans.");
+        assert_eq!(
+            header("//! JMeter: controller.\n//! Runs plans.\n\nbase(\"x\");\n//! no"),
+            "JMeter: controller.\nRuns plans."
+        );
         assert_eq!(header("// a comment\nbase(\"x\");"), "");
     }
 }

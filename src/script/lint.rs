@@ -26,7 +26,8 @@ impl Lint {
         let standard = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
         let library_options = library::scripts(&engine).iter().flat_map(declared_options).collect();
         // Part of the language, or called in other ways than by name.
-        let language = ["call", "curry", "is_shared", "is_def_var", "is_def_fn", "type_of", "Fn", "print", "debug", "this"];
+        let language =
+            ["call", "curry", "is_shared", "is_def_var", "is_def_fn", "type_of", "Fn", "print", "debug", "this"];
         let standard = standard.into_iter().chain(language.map(str::to_owned)).collect();
         Lint { ours, standard, library_options }
     }
@@ -156,9 +157,8 @@ fn declared_options(ast: &AST) -> Vec<(String, Vec<String>)> {
         true
     });
     let function_at = |position: &Position| {
-        ast.iter_fn_def().find(|function| {
-            function.body.start_position() <= *position && *position <= function.body.end_position()
-        })
+        ast.iter_fn_def()
+            .find(|function| function.body.start_position() <= *position && *position <= function.body.end_position())
     };
     let named = calls.into_iter().filter_map(|(at, keys)| Some((function_at(&at)?.name.to_string(), keys)));
     named.collect()

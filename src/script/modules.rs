@@ -39,7 +39,8 @@ impl ProjectModules {
             }
             let siblings = ProjectPath::join(path.folder(), "").and_then(|folder| world.list(&folder).ok());
             let siblings = siblings.unwrap_or_default();
-            let near = nearest(path.file_name(), siblings.iter().map(String::as_str).filter(|name| name.ends_with(".rhai")));
+            let near =
+                nearest(path.file_name(), siblings.iter().map(String::as_str).filter(|name| name.ends_with(".rhai")));
             let near = near.map(|near| format!("did you mean `{}`?", near.trim_end_matches(".rhai")));
             Box::new(
                 Diagnostic::error(format!("there is no module `{written}`"))

@@ -173,7 +173,8 @@ impl Recorder {
 
     /// The finished recipe. Errors: no `base()`.
     pub fn finish(&mut self, header: &str) -> Result<Recipe, Box<Diagnostic>> {
-        let image = closed(self.open.pop().expect("the image's own stage is open"), &format!("recipe `{}`", self.stem))?;
+        let image =
+            closed(self.open.pop().expect("the image's own stage is open"), &format!("recipe `{}`", self.stem))?;
         let params = std::mem::take(&mut self.params);
         let bound = params.iter().filter(|param| param.axis || param.value != param.default);
         let key = crate::recipe::ImageKey {

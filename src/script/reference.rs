@@ -41,7 +41,8 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
     }
     let collect = |info: rhai::FuncInfo| {
         let native = info.metadata.params_info.iter().map(|param| param.as_str());
-        let native: Vec<String> = native.map(|param| param.split(':').next().unwrap_or(param).trim().to_owned()).collect();
+        let native: Vec<String> =
+            native.map(|param| param.split(':').next().unwrap_or(param).trim().to_owned()).collect();
         let comments = info.metadata.comments.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n");
         Some(Raw { name: info.metadata.name.to_string(), params: native, comments })
     };
@@ -115,7 +116,10 @@ pub fn markdown() -> String {
     let mut text = String::from(
         "# Functions of f3s\n\nGenerated from the functions' own documentation by `f3s doc --markdown`; do not edit.\n",
     );
-    let kinds = [(false, "Host functions", "Written in Rust: they record steps."), (true, "Library functions", "Written in Rhai, in `stdlib/`, with the host functions.")];
+    let kinds = [
+        (false, "Host functions", "Written in Rust: they record steps."),
+        (true, "Library functions", "Written in Rhai, in `stdlib/`, with the host functions."),
+    ];
     for (library, title, what) in kinds {
         text.push_str(&format!("\n## {title}\n\n{what}\n"));
         for doc in functions.iter().filter(|doc| doc.library == library) {

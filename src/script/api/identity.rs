@@ -95,7 +95,9 @@ pub mod functions {
         let tags = call.texts("tags", &tags)?;
         if let Some(wrong) = tags.iter().find(|tag| !ImageRef::is_tag(tag)) {
             let error = call.error(format!("`{wrong}` is no tag"));
-            return Err(raise(error.hint("letters, digits, `_`, `.` and `-`, at most 128 of them, not starting with `.` or `-`")));
+            return Err(raise(
+                error.hint("letters, digits, `_`, `.` and `-`, at most 128 of them, not starting with `.` or `-`"),
+            ));
         }
         call.recording.lock().tags = Some((tags, call.origin.place.clone()));
         Ok(())

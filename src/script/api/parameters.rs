@@ -42,7 +42,11 @@ fn bound(call: &Call, param: &Param) -> Result<Option<Value>, Box<Diagnostic>> {
     let recorder = call.recording.lock();
     let name = &param.name;
     let expects = |given: &str| {
-        Box::new(call.error(format!("parameter `{name}` is {} `{}`, not `{given}`", article(&param.default), param.default)))
+        Box::new(call.error(format!(
+            "parameter `{name}` is {} `{}`, not `{given}`",
+            article(&param.default),
+            param.default
+        )))
     };
     let value = if let Some(value) = recorder.bindings.edge.get(name) {
         if value.type_name() != param.default.type_name() {
@@ -57,7 +61,11 @@ fn bound(call: &Call, param: &Param) -> Result<Option<Value>, Box<Diagnostic>> {
     } else if let Some(text) = recorder.bindings.set.get(name) {
         match param.default.parse_like(text) {
             Some(value) => value,
-            None => return Err(Box::new((*expects(text)).hint(format!("`--set {name}=..` takes {}", article(&param.default))))),
+            None => {
+                return Err(Box::new(
+                    (*expects(text)).hint(format!("`--set {name}=..` takes {}", article(&param.default))),
+                ));
+            }
         }
     } else {
         return Ok(recorder.bindings.axes.get(name).filter(|_| param.axis).cloned());

@@ -93,7 +93,7 @@ pub mod functions {
             return call.fail(format!("stage `{name}` stands inside a layer"));
         }
         call.recording.lock().open_stage(&name, call.origin.clone()).map_err(|error| raise(*error))?;
-        body.call_within_context::<Dynamic>(&ctx, ())?;
+        let _ = body.call_within_context::<Dynamic>(&ctx, ())?;
         call.recording.lock().close_stage().map_err(|error| raise(*error))?;
         Ok(StageHandle(name))
     }
@@ -120,7 +120,7 @@ pub mod functions {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
         call.recording.lock().open_layer(&name, call.origin.clone()).map_err(|error| raise(*error))?;
-        body.call_within_context::<Dynamic>(&ctx, ())?;
+        let _ = body.call_within_context::<Dynamic>(&ctx, ())?;
         call.recording.lock().close_layer();
         Ok(())
     }

@@ -1,0 +1,265 @@
+//! From an archive to the tar that a build gets: stripped, filtered, owners set, nothing that leaves its folder.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::archive::{self, Entry, Kind};
+use crate::diagnostic::Diagnostic;
+use crate::pattern::Patterns;
+use crate::recipe::Filter;
+
+/// Changes when the same archive would be packed otherwise.
+pub const VERSION: &str = "pack 1";
+
+/// Packs `archive` into `target`; `folder` is where a file is made before it gets that name.
+pub fn tar(
+    archive: &Path,
+    name: &str,
+    filter: &Filter,
+    chown: Option<&str>,
+    folder: &Path,
+    target: &Path,
+) -> Result<(), Diagnostic> {
+    let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
+    let made = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut packer = Packer::new(name, filter, chown, BufWriter::new(made.as_file()));
+    archive::read(archive, name, &mut |entry| packer.entry(entry))?;
+    packer.finish()?;
+    made.persist(target).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+struct Packer<'a, W: Write> {
+    name: &'a str,
+    strip: usize,
+    only: Vec<(&'a str, Patterns, bool)>,
+    exclude: Patterns,
+    owner: Option<(u64, u64)>,
+    /// Links that lead out of the folder, by their path in the archive.
+    outward: BTreeMap<String, String>,
+    kept: usize,
+    out: tar::Builder<W>,
+}
+
+impl<'a, W: Write> Packer<'a, W> {
+    fn new(name: &'a str, filter: &'a Filter, chown: Option<&str>, out: W) -> Self {
+        let owner = chown.map(|chown| {
+            let (user, group) = chown.split_once(':').unwrap_or((chown, chown));
+            (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
+        });
+        let only = |pattern: &'a String| (pattern.as_str(), Patterns::new(std::slice::from_ref(pattern)), false);
+        Packer {
+            name,
+            strip: filter.strip as usize,
+            only: filter.only.iter().map(only).collect(),
+            exclude: Patterns::new(&filter.exclude),
+            owner,
+            outward: BTreeMap::new(),
+            kept: 0,
+            out: tar::Builder::new(out),
+        }
+    }
+
+    fn entry(&mut self, entry: Entry) -> Result<(), Diagnostic> {
+        let name = self.name;
+        let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
+        let parts = parts(&entry.path).ok_or_else(|| self.leaves(&entry.path))?;
+        for length in 1..parts.len() {
+            if let Some(target) = self.outward.get(&parts[..length].join("/")) {
+                return Err(self
+                    .leaves(&entry.path)
+                    .note(format!("`{}` is a link to `{target}`", parts[..length].join("/"))));
+            }
+        }
+        if let Kind::Symlink { target } = &entry.kind
+            && leads_out(&parts, target)
+        {
+            self.outward.insert(parts.join("/"), target.clone());
+        }
+        let Some(path) = self.wanted(&parts) else { return Ok(()) };
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(entry.mode);
+        header.set_mtime(entry.time);
+        let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
+        header.set_uid(uid);
+        header.set_gid(gid);
+        header.set_size(0);
+        if !entry.attributes.is_empty() {
+            let records = entry.attributes.iter().map(|(key, value)| (key.as_str(), &value[..]));
+            self.out.append_pax_extensions(records).map_err(failed)?;
+        }
+        match entry.kind {
+            Kind::File { size } => {
+                header.set_size(size);
+                header.set_entry_type(tar::EntryType::Regular);
+                self.out.append_data(&mut header, &path, entry.content).map_err(failed)?;
+            }
+            Kind::Folder => {
+                header.set_entry_type(tar::EntryType::Directory);
+                self.out.append_data(&mut header, format!("{path}/"), io::empty()).map_err(failed)?;
+            }
+            Kind::Symlink { target } => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                self.out.append_link(&mut header, &path, target).map_err(failed)?;
+            }
+            Kind::HardLink { target } => {
+                let wanted = super::pack::parts(&target).and_then(|parts| self.wanted(&parts));
+                let Some(target) = wanted else {
+                    let error = Diagnostic::error(format!(
+                        "`{path}` in `{}` is a hard link to `{target}`, which is left out",
+                        self.name
+                    ));
+                    return Err(error.hint("leave both out, or none"));
+                };
+                header.set_entry_type(tar::EntryType::Link);
+                self.out.append_link(&mut header, &path, target).map_err(failed)?;
+            }
+            Kind::Special { kind, major, minor } => {
+                header.set_entry_type(kind);
+                header.set_device_major(major).map_err(failed)?;
+                header.set_device_minor(minor).map_err(failed)?;
+                self.out.append_data(&mut header, &path, io::empty()).map_err(failed)?;
+            }
+        }
+        self.kept += 1;
+        Ok(())
+    }
+
+    /// The path in the image, for an entry that is not left out.
+    fn wanted(&mut self, parts: &[String]) -> Option<String> {
+        let rest = parts.get(self.strip..).filter(|rest| !rest.is_empty())?;
+        let path = rest.join("/");
+        if self.exclude.matches(&path) {
+            return None;
+        }
+        let mut wanted = self.only.is_empty();
+        for (_, pattern, used) in &mut self.only {
+            if pattern.matches(&path) {
+                (wanted, *used) = (true, true);
+            }
+        }
+        wanted.then_some(path)
+    }
+
+    fn leaves(&self, path: &str) -> Diagnostic {
+        Diagnostic::error(format!("`{path}` in `{}` would be unpacked outside of its folder", self.name))
+            .hint("do not trust this archive; `exclude` does not help: f3s refuses all of it")
+    }
+
+    fn finish(mut self) -> Result<(), Diagnostic> {
+        if let Some((pattern, ..)) = self.only.iter().find(|(.., used)| !used) {
+            let error = Diagnostic::error(format!("`only: \"{pattern}\"` matches nothing in `{}`", self.name));
+            return Err(error.hint("patterns see the paths after `strip`"));
+        }
+        if self.kept == 0 {
+            let error = Diagnostic::error(format!("nothing of `{}` is left to unpack", self.name));
+            return Err(error.hint("is `strip` too large? Patterns see the paths after `strip`"));
+        }
+        let failed = |error: io::Error| Diagnostic::error(format!("`{}` cannot be packed: {error}", self.name));
+        self.out.finish().map_err(failed)?;
+        self.out.get_mut().flush().map_err(failed)
+    }
+}
+
+/// The components of a path in an archive; `None` for one that leaves the folder.
+fn parts(path: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    if path.starts_with('/') {
+        return None;
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            part => parts.push(part.to_owned()),
+        }
+    }
+    Some(parts)
+}
+
+/// True for a link that leads out of the folder that the archive is unpacked into.
+fn leads_out(link: &[String], target: &str) -> bool {
+    let mut depth = link.len() as i64 - 1;
+    target.starts_with('/')
+        || target.split('/').any(|part| {
+            match part {
+                "" | "." => {}
+                ".." => depth -= 1,
+                _ => depth += 1,
+            }
+            depth < 0
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(entries: &[(&str, tar::EntryType, &str)]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut builder = tar::Builder::new(file.as_file());
+        for (path, kind, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            let link = matches!(kind, tar::EntryType::Symlink | tar::EntryType::Link);
+            header.set_size(if link { 0 } else { content.len() as u64 });
+            // `append_data` itself would refuse a path that leaves the folder.
+            header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+            if link {
+                header.set_link_name_literal(content).unwrap();
+            }
+            header.set_cksum();
+            builder.append(&header, if link { &b""[..] } else { content.as_bytes() }).unwrap();
+        }
+        builder.finish().unwrap();
+        drop(builder);
+        file
+    }
+
+    fn packed(entries: &[(&str, tar::EntryType, &str)], filter: Filter) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.tar");
+        tar(archive(entries).path(), "a.tar", &filter, None, folder.path(), &target).map_err(|error| error.message)?;
+        let mut paths = Vec::new();
+        archive::read(&target, "out", &mut |entry| {
+            paths.push(entry.path);
+            Ok(())
+        })
+        .unwrap();
+        Ok(paths)
+    }
+
+    use tar::EntryType::{Directory, Link, Regular, Symlink};
+
+    #[test]
+    fn strips_and_filters() {
+        let jdk = [
+            ("./jdk/", Directory, ""),
+            ("./jdk/bin/java", Regular, "x"),
+            ("./jdk/demo/a", Regular, "y"),
+            ("./jdk/j", Link, "./jdk/bin/java"),
+        ];
+        let filter = Filter { strip: 1, only: vec![], exclude: vec!["demo".into()] };
+        assert_eq!(packed(&jdk, filter).unwrap(), ["bin/java", "j"]);
+        let only = Filter { strip: 1, only: vec!["bin".into()], exclude: vec![] };
+        assert_eq!(packed(&jdk, only).unwrap(), ["bin/java"]);
+        let wrong = Filter { only: vec!["nothing".into()], ..Filter::default() };
+        assert!(packed(&jdk, wrong).unwrap_err().contains("matches nothing"));
+        let deep = Filter { strip: 9, ..Filter::default() };
+        assert!(packed(&jdk, deep).unwrap_err().contains("nothing of"));
+    }
+
+    #[test]
+    fn refuses_what_leaves_the_folder() {
+        let refused = |entries: &[_]| packed(entries, Filter::default()).unwrap_err().contains("outside of its folder");
+        assert!(refused(&[("../etc/passwd", Regular, "x")]));
+        assert!(refused(&[("/etc/passwd", Regular, "x")]));
+        assert!(refused(&[("a/../../b", Regular, "x")]));
+        assert!(refused(&[("etc", Symlink, "/etc"), ("etc/passwd", Regular, "x")]));
+        assert!(refused(&[("a/up", Symlink, "../.."), ("a/up/b", Regular, "x")]));
+        let inside = [("lib64", Symlink, "lib"), ("lib64/a", Regular, "x"), ("localtime", Symlink, "/usr/x")];
+        assert_eq!(packed(&inside, Filter::default()).unwrap(), ["lib64", "lib64/a", "localtime"]);
+    }
+}

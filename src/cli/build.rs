@@ -1,0 +1,191 @@
+//! `f3s run` and `f3s build`: the main job.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Global, Select};
+use super::failure::Failure;
+use super::output;
+use super::project::Project;
+use crate::artifact::Store;
+use crate::diagnostic::{Diagnostic, Sources};
+use crate::engine::{self, BuildOptions, Docker, EngineError};
+use crate::event::{Event, Events};
+use crate::graph::Graph;
+use crate::pipeline::{self, ExecuteOptions, Outcome};
+use crate::plan::{PlanOptions, Present};
+use crate::report::{Json, Plain, Report};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    select: Select,
+    /// Build at most this many images at the same time [default: the number of processors]
+    #[arg(short, long, env = "F3S_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// After a failure go on with images that do not rest on the failed one
+    #[arg(short, long)]
+    keep_going: bool,
+    /// Build what was asked for although nothing changed
+    #[arg(long)]
+    force: bool,
+    /// Look for newer versions of images of registries
+    #[arg(long)]
+    pull: bool,
+    /// How progress is shown
+    #[arg(long, env = "F3S_PROGRESS", value_enum, default_value_t = Progress::Plain, value_name = "KIND")]
+    progress: Progress,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// One line per event, on standard error
+    Plain,
+    /// One JSON object per line and event, on standard output
+    Json,
+}
+
+pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
+    let project = Project::open(global, &args.select.recipes)?;
+    let (graph, sources) = project.load(global, &args.select)?;
+    let (events, receiver) = mpsc::unbounded_channel();
+    let report = report(args.progress, global, &sources);
+    let hearing = std::thread::spawn(move || hear(report, receiver));
+    let result = runtime()?.block_on(async {
+        let cancel = CancellationToken::new();
+        tokio::spawn(cancel_on_signal(cancel.clone()));
+        execute(&project, args, &graph, &sources, push, &events, &cancel).await
+    });
+    drop(events);
+    let _ = hearing.join();
+    let outcome = result?;
+    if outcome.summary.interrupted {
+        Err(Failure::Interrupted)
+    } else if outcome.unreachable {
+        Err(Failure::Unreachable(None))
+    } else if outcome.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Reported)
+    }
+}
+
+async fn execute(
+    project: &Project,
+    args: &Args,
+    graph: &Graph,
+    sources: &Sources,
+    push: bool,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Outcome, Failure> {
+    let failed = |error| failure(error, sources);
+    let engine = connect(project, true, events).await?;
+    let present = pipeline::present(&engine, graph, args.pull, events, cancel).await.map_err(failed)?;
+    let source_date_epoch = source_date_epoch()?;
+    let plan_options = PlanOptions { force: args.force, source_date_epoch };
+    let plan = pipeline::plan(graph, &present, &*project.world, &project.config, &plan_options)
+        .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))?;
+    let store = Store::open(&project.cache, project.config.mirrors.clone())?;
+    let options = ExecuteOptions {
+        project: project.root.clone(),
+        jobs: args.jobs.map(usize::from).or(project.config.jobs),
+        keep_going: args.keep_going,
+        push,
+        force: args.force,
+        build: BuildOptions { network: project.config.network.clone(), no_cache: false, source_date_epoch },
+    };
+    Ok(pipeline::execute(&engine, &store, &plan, &options, events, cancel).await)
+}
+
+fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
+    match progress {
+        Progress::Plain => Box::new(Plain::new(anstream::stderr(), sources.clone(), output::style(global))),
+        Progress::Json => Box::new(Json::new(std::io::stdout())),
+    }
+}
+
+fn hear(mut report: Box<dyn Report>, mut receiver: mpsc::UnboundedReceiver<Event>) {
+    while let Some(event) = receiver.blocking_recv() {
+        report.hear(&event);
+    }
+}
+
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// The first Ctrl-C (or SIGTERM) ends the run cleanly, the second one ends f3s at once.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if cancel.is_cancelled() {
+            std::process::exit(130);
+        }
+        let _ = writeln!(anstream::stderr(), "ending the run; once more to quit at once");
+        cancel.cancel();
+    }
+}
+
+/// Finds the engine and, if `start` allows it, starts f3s's own.
+pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<Docker, Failure> {
+    let say = |message: String| {
+        let _ = events.send(Event::Note { message });
+    };
+    engine::connect(&project.config.engine, start, &say).await.map_err(|error| failure(error, &Sources::default()))
+}
+
+/// What the engine has; nothing, with a word about it, when there is no engine.
+pub fn listing(project: &Project) -> Result<Present, Failure> {
+    runtime()?.block_on(async {
+        let (events, _receiver) = mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        match connect(project, false, &events).await {
+            Ok(engine) => {
+                let graph = Graph::default();
+                pipeline::present(&engine, &graph, false, &events, &cancel)
+                    .await
+                    .map_err(|error| failure(error, &Sources::default()))
+            }
+            // An address that was set and does not answer is worth the same word.
+            Err(Failure::Unreachable(_)) => {
+                output::note("no engine answers: this is the plan for one without images");
+                Ok(Present::default())
+            }
+            Err(failure) => Err(failure),
+        }
+    })
+}
+
+pub fn failure(error: EngineError, sources: &Sources) -> Failure {
+    match error {
+        EngineError::Unreachable(diagnostic) => Failure::Unreachable(Some((diagnostic, sources.clone()))),
+        EngineError::Failed(diagnostic) | EngineError::Refused(diagnostic) => {
+            Failure::Failed(diagnostic, sources.clone())
+        }
+        EngineError::Cancelled => Failure::Interrupted,
+    }
+}
+
+/// `SOURCE_DATE_EPOCH`: seconds since the epoch.
+pub fn source_date_epoch() -> Result<Option<i64>, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let error = Diagnostic::error(format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds"));
+        Failure::Usage(error.hint("see reproducible-builds.org/specs/source-date-epoch"))
+    })
+}

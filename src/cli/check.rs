@@ -1,0 +1,25 @@
+//! `f3s check`: everything that can be wrong without an engine.
+
+use super::args::{Global, Select};
+use super::failure::Failure;
+use super::output;
+use super::project::Project;
+use crate::pipeline;
+use crate::plan::{PlanOptions, Present};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    select: Select,
+}
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let project = Project::open(global, &args.select.recipes)?;
+    let (graph, sources) = project.load(global, &args.select)?;
+    let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
+    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let steps: usize = plan.images.iter().map(|image| image.steps.len()).sum();
+    let checks: usize = plan.images.iter().map(|image| image.checks.len()).sum();
+    output::note(&format!("{} images, {steps} steps, {checks} checks: no mistakes", plan.images.len()));
+    Ok(())
+}

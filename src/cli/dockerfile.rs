@@ -1,0 +1,47 @@
+//! `f3s dockerfile`: nothing hidden, no lock-in.
+
+use super::args::{Global, Select};
+use super::failure::Failure;
+use super::output;
+use super::project::Project;
+use crate::pipeline;
+use crate::plan::{PlanOptions, PlannedImage, Present};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    select: Select,
+    /// Leave out the comments that say where each step comes from
+    #[arg(long)]
+    no_comments: bool,
+}
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let project = Project::open(global, &args.select.recipes)?;
+    let (graph, sources) = project.load(global, &args.select)?;
+    let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
+    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let asked: Vec<&PlannedImage> = plan.images.iter().filter(|image| image.asked).collect();
+    let texts: Vec<String> = asked.iter().map(|image| text(image, asked.len() > 1, !args.no_comments)).collect();
+    output::print(&texts.join("\n"))
+}
+
+fn text(image: &PlannedImage, several: bool, comments: bool) -> String {
+    if !comments && !several {
+        return image.dockerfile.text.clone();
+    }
+    let mut text = String::new();
+    if several {
+        text.push_str(&format!("# {}\n", image.name));
+    }
+    for instruction in &image.dockerfile.instructions {
+        if comments {
+            for step in instruction.steps.iter().map(|index| &image.steps[*index]) {
+                text.push_str(&format!("# {}  {}\n", step.origin.place, step.summary));
+            }
+        }
+        text.push_str(&instruction.text);
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,121 @@
+//! `f3s doctor`: engine, BuildKit, disk, registry login; each with a remedy.
+
+use super::args::Global;
+use super::failure::Failure;
+use super::project::Project;
+use super::{build, output};
+use crate::diagnostic::Diagnostic;
+use crate::engine::{self, Credentials, Docker, EngineError};
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Less free space than this is worth a warning: a family of JDK images takes some gigabytes.
+const LOW_DISK: u64 = 5_000_000_000;
+
+enum Finding {
+    Good(String),
+    /// Works, but not for long or not for all.
+    Doubtful(String, String),
+    Bad(String, String),
+}
+
+pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
+    let project = Project::open(global, &[])?;
+    let findings = build::runtime()?.block_on(examine(&project));
+    let mut text = String::new();
+    for finding in &findings {
+        let (mark, what, remedy) = match finding {
+            Finding::Good(what) => ("ok  ", what, None),
+            Finding::Doubtful(what, remedy) => ("warn", what, Some(remedy)),
+            Finding::Bad(what, remedy) => ("FAIL", what, Some(remedy)),
+        };
+        text.push_str(&format!("{mark}  {what}\n"));
+        if let Some(remedy) = remedy {
+            text.push_str(&format!("      {remedy}\n"));
+        }
+    }
+    output::print(&text)?;
+    match findings.iter().any(|finding| matches!(finding, Finding::Bad(..))) {
+        true => Err(Failure::Unreachable(None)),
+        false => Ok(()),
+    }
+}
+
+async fn examine(project: &Project) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match engine::connect(&project.config.engine, false, &|_| {}).await {
+        Ok(docker) => examine_engine(&docker, &mut findings).await,
+        Err(error) => findings.push(bad(error)),
+    }
+    findings.push(free_space("f3s's cache", &project.cache));
+    findings.push(login(project).await);
+    findings.push(git());
+    findings
+}
+
+async fn examine_engine(docker: &Docker, findings: &mut Vec<Finding>) {
+    findings.push(Finding::Good(format!("engine {} at {}", docker.version, docker.address())));
+    findings.push(match docker.builder().await {
+        Ok(Some(_)) => Finding::Good("BuildKit".to_owned()),
+        Ok(None) => Finding::Doubtful(
+            "no BuildKit: builds are slower and have no secrets, ssh and mounts".to_owned(),
+            "use Docker 20.10 or newer".to_owned(),
+        ),
+        Err(error) => bad(error),
+    });
+    let root = docker.client().info().await.ok().and_then(|info| info.docker_root_dir);
+    if let Some(root) = root.filter(|root| std::path::Path::new(root).exists()) {
+        findings.push(free_space("the engine's data", std::path::Path::new(&root)));
+    }
+}
+
+fn bad(error: EngineError) -> Finding {
+    let diagnostic = match error {
+        EngineError::Unreachable(diagnostic) | EngineError::Failed(diagnostic) | EngineError::Refused(diagnostic) => {
+            diagnostic
+        }
+        EngineError::Cancelled => Diagnostic::error("ended"),
+    };
+    Finding::Bad(diagnostic.message, diagnostic.hints.join("; "))
+}
+
+fn free_space(what: &str, folder: &std::path::Path) -> Finding {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    match rustix::fs::statvfs(there) {
+        Ok(stat) => {
+            let free = stat.f_bavail * stat.f_frsize;
+            let text = format!("{} free for {what} in {}", crate::report::bytes(free), folder.display());
+            if free < LOW_DISK {
+                Finding::Doubtful(text, "`f3s prune` removes images that no recipe makes any more".to_owned())
+            } else {
+                Finding::Good(text)
+            }
+        }
+        Err(error) => Finding::Doubtful(format!("{}: {error}", folder.display()), "is the folder there?".to_owned()),
+    }
+}
+
+async fn login(project: &Project) -> Finding {
+    let Some(prefix) = &project.config.registry else {
+        return Finding::Good("no registry is configured: `push()` will be skipped".to_owned());
+    };
+    let registry = prefix.split('/').next().unwrap_or(prefix);
+    match Credentials::of_user().of_registry(registry).await {
+        Ok(Some(_)) => Finding::Good(format!("a login for {registry}")),
+        Ok(None) => {
+            Finding::Doubtful(format!("no login for {registry}"), format!("if it wants one: `docker login {registry}`"))
+        }
+        Err(error) => Finding::Bad(
+            format!("the login for {registry} cannot be read: {error}"),
+            format!("`docker login {registry}` sets it anew"),
+        ),
+    }
+}
+
+fn git() -> Finding {
+    match std::process::Command::new("git").arg("--version").output() {
+        Ok(output) => Finding::Good(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        Err(_) => Finding::Doubtful("no git: `git()` cannot fetch".to_owned(), "install git".to_owned()),
+    }
+}

@@ -1,0 +1,57 @@
+//! How a command can end badly, what is said then, and the exit code.
+
+use std::io::Write;
+
+use super::args::Global;
+use super::output;
+use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
+
+pub enum Failure {
+    /// A build, check or push failed. It was said already, where it happened.
+    Reported,
+    /// Something that was asked for could not be done.
+    Failed(Diagnostic, Sources),
+    Usage(Diagnostic),
+    /// A script or the configuration is wrong.
+    Wrong(Diagnostics, Sources),
+    /// No engine or registry could be reached. `None`: it was said already.
+    Unreachable(Option<(Diagnostic, Sources)>),
+    Interrupted,
+}
+
+impl Failure {
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Reported | Failure::Failed(..) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Wrong(..) => 3,
+            Failure::Unreachable(_) => 4,
+            Failure::Interrupted => 130,
+        }
+    }
+
+    pub fn say(&self, global: &Global) {
+        let none = Sources::default();
+        let (diagnostics, sources) = match self {
+            Failure::Reported | Failure::Unreachable(None) | Failure::Interrupted => return,
+            Failure::Usage(one) => (std::slice::from_ref(one), &none),
+            Failure::Failed(one, sources) | Failure::Unreachable(Some((one, sources))) => {
+                (std::slice::from_ref(one), sources)
+            }
+            Failure::Wrong(all, sources) => (&all.0[..], sources),
+        };
+        let text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
+        let _ = anstream::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// An input or output error of the command itself.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // `f3s list | head` is no failure worth a word.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Failure::Reported;
+        }
+        Failure::Failed(Diagnostic::error(error.to_string()), Sources::default())
+    }
+}

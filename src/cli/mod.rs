@@ -1,0 +1,122 @@
+//! The command line: arguments, one file per command, and what each kind of failure exits with.
+
+mod args;
+mod build;
+mod check;
+mod completions;
+mod doc;
+mod dockerfile;
+mod doctor;
+mod engine;
+mod failure;
+mod graph;
+mod init;
+mod list;
+mod output;
+mod plan;
+mod project;
+mod prune;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use args::Global;
+use failure::Failure;
+
+/// Builds families of layered container images from short Rhai scripts.
+///
+/// Each image is a recipe: `scripts/NAME.rhai`. f3s evaluates the recipes, finds what rests on what, and builds, checks,
+/// tags and pushes what changed, in parallel, on a Docker engine.
+#[derive(Parser)]
+#[command(name = "f3s", version, max_term_width = 100, after_help = AFTER_HELP, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  f3s init                            write a first recipe and a commented f3s.toml
+  f3s run scripts/jmeter-master.rhai  build, check, tag and push an image and what it rests on
+  f3s plan                            show what would be built, and why
+  f3s doc apk                         show a function of the recipe language
+
+Exit codes: 0 done, 1 a build, check or push failed, 2 usage, 3 a script or the configuration is wrong,
+4 no engine or registry could be reached, 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build, check, tag and push what the recipes say, with all they rest on
+    Run(build::Args),
+    /// Build, check and tag, without pushing
+    Build(build::Args),
+    /// Show the images in build order with what would happen to each, and why
+    Plan(plan::Args),
+    /// Show the recipes with their description, parameters and references
+    List(list::Args),
+    /// Show what rests on what
+    Graph(graph::Args),
+    /// Print the Dockerfile that an image is lowered to, with the origin of each step
+    Dockerfile(dockerfile::Args),
+    /// Evaluate and lint recipes, without engine and network
+    Check(check::Args),
+    /// Show the functions of the recipe language
+    Doc(doc::Args),
+    /// Write a first recipe and a commented f3s.toml
+    Init(init::Args),
+    /// Start, stop or look at f3s's private engine
+    Engine(engine::Args),
+    /// Look for what keeps f3s from working, and say how to mend it
+    Doctor(doctor::Args),
+    /// Remove images that f3s built and that no recipe makes any more
+    Prune(prune::Args),
+    /// Print the line that a shell needs to complete f3s's commands and recipes
+    Completions(completions::Args),
+}
+
+/// Parses the command line, runs the command, says what went wrong.
+pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
+    let cli = Cli::parse();
+    output::set_up(&cli.global);
+    match dispatch(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.say(&cli.global);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    match &cli.command {
+        None => list::run(global, &list::Args::default()),
+        Some(Command::Run(args)) => build::run(global, args, true),
+        Some(Command::Build(args)) => build::run(global, args, false),
+        Some(Command::Plan(args)) => plan::run(global, args),
+        Some(Command::List(args)) => list::run(global, args),
+        Some(Command::Graph(args)) => graph::run(global, args),
+        Some(Command::Dockerfile(args)) => dockerfile::run(global, args),
+        Some(Command::Check(args)) => check::run(global, args),
+        Some(Command::Doc(args)) => doc::run(args),
+        Some(Command::Init(args)) => init::run(global, args),
+        Some(Command::Engine(args)) => engine::run(global, args),
+        Some(Command::Doctor(args)) => doctor::run(global, args),
+        Some(Command::Prune(args)) => prune::run(global, args),
+        Some(Command::Completions(args)) => completions::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

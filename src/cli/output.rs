@@ -1,0 +1,47 @@
+//! Standard output and standard error: colours, logs, JSON.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::args::{Global, When};
+use super::failure::Failure;
+use crate::report::diagnostic::Style;
+
+/// Colours by `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`; tracing by `RUST_LOG`, to standard error.
+pub fn set_up(global: &Global) {
+    match global.color {
+        When::Auto => {}
+        When::Always => anstream::ColorChoice::Always.write_global(),
+        When::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// How diagnostics look on standard error. Colours that it cannot show are stripped there.
+pub fn style(global: &Global) -> Style {
+    let colour = global.color != When::Never;
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let utf8 = locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").ends_with("utf8"));
+    Style { colour, unicode: utf8 && std::io::stderr().is_terminal() }
+}
+
+/// Prints a result.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Prints a result as JSON, indented, with a final newline.
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).expect("plain data is JSON");
+    print(&format!("{text}\n"))
+}
+
+/// Says something that is no result.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

@@ -1,0 +1,143 @@
+//! The project of a command: its root, found upward from the recipes, and its settings, flags over environment
+//! over file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{Global, Select};
+use super::failure::Failure;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
+use crate::graph::Graph;
+use crate::pipeline;
+use crate::script::Request;
+use crate::world::{Disk, World};
+
+const FILE: &str = "f3s.toml";
+
+pub struct Project {
+    pub root: PathBuf,
+    pub config: Config,
+    pub world: Arc<Disk>,
+    pub cache: PathBuf,
+    /// The folder that f3s works in: paths of recipes are relative to it.
+    here: PathBuf,
+}
+
+impl Project {
+    /// `words`: the recipes as they were written; the project is looked for upward from the first that is a path.
+    pub fn open(global: &Global, words: &[String]) -> Result<Project, Failure> {
+        let here = match &global.directory {
+            Some(directory) => directory.clone(),
+            None => std::env::current_dir()?,
+        };
+        let usage = |message: String| Failure::Usage(Diagnostic::error(message));
+        let here = here.canonicalize().map_err(|error| usage(format!("`{}`: {error}", here.display())))?;
+        let start = words.iter().filter(|word| word.ends_with(".rhai")).find_map(|word| {
+            let folder = here.join(word).parent()?.canonicalize().ok()?;
+            Some(folder)
+        });
+        let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
+        let mut config = read_config(&root)?;
+        if let Some(registry) = &global.registry {
+            // An empty value switches the registry of the file off.
+            config.registry = Some(registry.clone()).filter(|registry| !registry.is_empty());
+        }
+        config.mirrors.0.extend(global.mirrors.iter().cloned());
+        if let Some(host) = &global.host {
+            config.engine.host = Some(host.clone());
+        }
+        let cache = cache_folder();
+        let world = Arc::new(Disk::new(&root, Some(&cache))?);
+        Ok(Project { root, config, world, cache, here })
+    }
+
+    pub fn request(&self, select: &Select) -> Request {
+        let recipes = select.recipes.iter().map(|word| self.relative(word)).collect();
+        Request { recipes, set: select.set.clone() }
+    }
+
+    /// A recipe's path relative to the project; names and globs stay as they are.
+    fn relative(&self, word: &str) -> String {
+        if !word.ends_with(".rhai") {
+            return word.to_owned();
+        }
+        let path = self.here.join(word);
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let inside = folder.as_deref().and_then(|folder| folder.strip_prefix(&self.root).ok());
+        match (inside, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name).to_string_lossy().into_owned(),
+            _ => word.to_owned(),
+        }
+    }
+
+    /// Evaluates and orders what was asked for; warnings are printed.
+    pub fn load(&self, global: &Global, select: &Select) -> Result<(Graph, Sources), Failure> {
+        let mut sources = Sources::default();
+        let world: Arc<dyn World> = self.world.clone();
+        match pipeline::load(&world, &self.config, &self.request(select), &mut sources) {
+            Ok(graph) => {
+                let warnings: Vec<Diagnostic> =
+                    graph.images.iter().flat_map(|node| node.recipe.warnings.clone()).collect();
+                let text = crate::report::diagnostic::render(&warnings, &sources, super::output::style(global));
+                if !text.is_empty() {
+                    super::output::note(text.trim_end());
+                }
+                Ok((graph, sources))
+            }
+            Err(mistakes) => Err(Failure::Wrong(mistakes, sources)),
+        }
+    }
+}
+
+/// The nearest folder upward with an `f3s.toml`, else the nearest with `scripts`.
+fn root_above(start: &Path) -> Option<PathBuf> {
+    let with = |name: &str| start.ancestors().find(|folder| folder.join(name).exists()).map(Path::to_owned);
+    with(FILE).or_else(|| with("scripts"))
+}
+
+/// `f3s.toml` of the root, or the file that `F3S_CONFIG` names.
+fn read_config(root: &Path) -> Result<Config, Failure> {
+    let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let file = named.clone().unwrap_or_else(|| root.join(FILE));
+    let shown = match &named {
+        Some(file) => file.display().to_string(),
+        None => FILE.to_owned(),
+    };
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Config::default()),
+        Err(error) => {
+            let error = Diagnostic::error(format!("`{shown}` cannot be read: {error}"));
+            return Err(Failure::Wrong(error.into(), Sources::default()));
+        }
+    };
+    toml::from_str(&text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = &text[..at];
+        let line = before.matches('\n').count() as u32 + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
+        let diagnostic = Diagnostic::error(error.message().to_owned()).at(Place::new(shown.as_str(), line, column));
+        let mut sources = Sources::default();
+        sources.insert(shown.as_str(), text.as_str());
+        Failure::Wrong(Diagnostics::from(diagnostic), sources)
+    })
+}
+
+/// `F3S_CACHE_DIR`, else `f3s` in the user's cache folder.
+pub fn cache_folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("F3S_CACHE_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("f3s")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/f3s")))
+        .unwrap_or_else(|| std::env::temp_dir().join("f3s-cache"))
+}
+
+/// The recipes of the project that the current folder belongs to, for completion.
+pub fn recipe_names() -> Option<Vec<String>> {
+    let root = root_above(&std::env::current_dir().ok()?)?;
+    let config = read_config(&root).ok()?;
+    let world = Disk::new(&root, None).ok()?;
+    let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
+    Some(files.into_iter().map(|file| file.name).collect())
+}

@@ -1,0 +1,258 @@
+//! The build context as BuildKit's filesync protocol sends it: first what there is, then the content of what BuildKit
+//! does not have yet (tonistiigi/fsutil, `send.go`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bollard_buildkit_proto::fsutil::types::packet::PacketType;
+use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
+use bollard_buildkit_proto::moby::filesync::packet::file_sync_server::FileSync;
+use futures_util::Stream;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Bytes of one packet of content.
+const CHUNK: usize = 128 * 1024;
+/// Bits of Go's `os.FileMode`.
+const GO_FOLDER: u32 = 1 << 31;
+const GO_LINK: u32 = 1 << 27;
+
+/// Where a file's content comes from.
+#[derive(Clone, Debug)]
+pub enum Content {
+    Text(Arc<[u8]>),
+    Path(PathBuf),
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    File { content: Content, size: u64, mode: u32, stamp: i64 },
+    Folder { mode: u32 },
+    Link { target: String },
+}
+
+/// One folder that BuildKit may ask for: files by their path, in the order that fsutil wants.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// By path components, so that a folder comes before what is in it and before its longer-named siblings.
+    entries: BTreeMap<Vec<String>, Entry>,
+    /// Seconds since the epoch of all files' modification time.
+    time: i64,
+}
+
+impl Files {
+    /// `time`: the modification time of all files, in seconds since the epoch.
+    pub fn new(time: i64) -> Files {
+        Files { entries: BTreeMap::new(), time }
+    }
+
+    /// `identity` changes whenever the content does. BuildKit compares size and time only, so it goes into the
+    /// nanoseconds of the time, which no layer keeps.
+    pub fn file(&mut self, path: &str, content: Content, size: u64, mode: u32, identity: &str) {
+        let digest = Sha256::digest(identity);
+        let nanoseconds = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % 1_000_000_000;
+        let stamp = self.time * 1_000_000_000 + i64::from(nanoseconds);
+        self.insert(path, Entry::File { content, size, mode, stamp });
+    }
+
+    pub fn text(&mut self, path: &str, text: &str, mode: u32) {
+        let content = Content::Text(text.as_bytes().into());
+        self.file(path, content, text.len() as u64, mode, text);
+    }
+
+    pub fn folder(&mut self, path: &str, mode: u32) {
+        self.insert(path, Entry::Folder { mode });
+    }
+
+    pub fn link(&mut self, path: &str, target: &str) {
+        self.insert(path, Entry::Link { target: target.to_owned() });
+    }
+
+    fn insert(&mut self, path: &str, entry: Entry) {
+        let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+        for length in 1..parts.len() {
+            self.entries.entry(parts[..length].to_vec()).or_insert(Entry::Folder { mode: 0o755 });
+        }
+        self.entries.insert(parts, entry);
+    }
+
+    fn stat(&self, path: &str, entry: &Entry) -> Stat {
+        let plain = Stat { path: path.to_owned(), mod_time: self.time * 1_000_000_000, ..Stat::default() };
+        match entry {
+            Entry::File { size, mode, stamp, content: _ } => {
+                Stat { mode: go_mode(*mode), size: *size as i64, mod_time: *stamp, ..plain }
+            }
+            Entry::Folder { mode } => Stat { mode: go_mode(*mode) | GO_FOLDER, ..plain },
+            Entry::Link { target } => Stat { mode: 0o777 | GO_LINK, linkname: target.clone(), ..plain },
+        }
+    }
+
+    /// What a request for these paths is given; everything where it names none or names patterns.
+    fn wanted(&self, follow: &[String]) -> Vec<(String, &Entry)> {
+        let all = self.entries.iter().map(|(parts, entry)| (parts.join("/"), entry));
+        let follow: Vec<&str> = follow.iter().map(|path| path.trim_matches('/')).collect();
+        let everything = follow.is_empty() || follow.iter().any(|path| matches!(*path, "" | "."));
+        if everything || follow.iter().any(|path| path.contains(['*', '?', '[', '\\'])) {
+            return all.collect();
+        }
+        let below = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        all.filter(|(path, _)| follow.iter().any(|f| path == f || below(path, f) || below(f, path))).collect()
+    }
+}
+
+/// From permission bits as in `st_mode` to Go's.
+fn go_mode(mode: u32) -> u32 {
+    let special = [(0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20)];
+    special.iter().fold(mode & 0o777, |go, (bit, flag)| if mode & bit != 0 { go | flag } else { go })
+}
+
+/// Serves folders by name: `context` and `dockerfile`.
+#[derive(Clone)]
+pub struct FileSyncService {
+    pub folders: Arc<BTreeMap<String, Files>>,
+    /// Ends transfers with the session: a stream that waits for packets would keep the session's socket open.
+    pub ended: CancellationToken,
+}
+
+type Packets = Pin<Box<dyn Stream<Item = Result<Packet, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl FileSync for FileSyncService {
+    type DiffCopyStream = Packets;
+    type TarStreamStream = Packets;
+
+    async fn diff_copy(&self, request: Request<Streaming<Packet>>) -> Result<Response<Packets>, Status> {
+        let values = |name: &str| -> Vec<String> {
+            let all = request.metadata().get_all(name);
+            all.iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect()
+        };
+        let name = values("dir-name").pop().unwrap_or_default();
+        let files = self.folders.get(&name).ok_or_else(|| Status::not_found(format!("no folder `{name}`")))?;
+        let follow = [values("followpaths"), values("include-patterns")].concat();
+        let mut stats = Vec::new();
+        let mut contents = BTreeMap::new();
+        for (number, (path, entry)) in files.wanted(&follow).into_iter().enumerate() {
+            stats.push(files.stat(&path, entry));
+            if let Entry::File { content, .. } = entry {
+                contents.insert(number as u32, content.clone());
+            }
+        }
+        tracing::debug!(name, ?follow, files = stats.len(), "filesync");
+        let (sender, receiver) = mpsc::channel(16);
+        let (incoming, ended) = (request.into_inner(), self.ended.clone());
+        tokio::spawn(async move {
+            let transfer = transfer(stats, contents, incoming, &sender);
+            tokio::select! {
+                result = transfer => if let Err(status) = result {
+                    let _ = sender.send(Err(status)).await;
+                },
+                () = ended.cancelled() => {}
+            }
+        });
+        Ok(Response::new(Box::pin(received(receiver))))
+    }
+
+    async fn tar_stream(&self, _: Request<Streaming<Packet>>) -> Result<Response<Packets>, Status> {
+        Err(Status::unimplemented("f3s sends differences"))
+    }
+}
+
+/// A channel as a stream.
+pub fn received<T: Send + 'static>(receiver: mpsc::Receiver<T>) -> impl Stream<Item = T> + Send {
+    futures_util::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) })
+}
+
+type Sender = mpsc::Sender<Result<Packet, Status>>;
+
+/// The other side hung up: nothing is left to say.
+async fn send(sender: &Sender, kind: PacketType, packet: Packet) -> Result<(), Status> {
+    let packet = Packet { r#type: kind as i32, ..packet };
+    sender.send(Ok(packet)).await.map_err(|_| Status::cancelled("the transfer was ended"))
+}
+
+async fn transfer(
+    stats: Vec<Stat>,
+    contents: BTreeMap<u32, Content>,
+    mut incoming: Streaming<Packet>,
+    sender: &Sender,
+) -> Result<(), Status> {
+    for stat in stats {
+        send(sender, PacketType::PacketStat, Packet { stat: Some(stat), ..Packet::default() }).await?;
+    }
+    send(sender, PacketType::PacketStat, Packet::default()).await?;
+    while let Some(packet) = incoming.message().await? {
+        match PacketType::try_from(packet.r#type) {
+            Ok(PacketType::PacketReq) => {
+                if let Some(content) = contents.get(&packet.id) {
+                    send_content(content, packet.id, sender).await?;
+                }
+                send(sender, PacketType::PacketData, Packet { id: packet.id, ..Packet::default() }).await?;
+            }
+            Ok(PacketType::PacketFin) => return send(sender, PacketType::PacketFin, Packet::default()).await,
+            Ok(PacketType::PacketErr) => return Err(Status::aborted(String::from_utf8_lossy(&packet.data))),
+            Ok(PacketType::PacketStat | PacketType::PacketData) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(), Status> {
+    let data = |data: Vec<u8>| Packet { id, data, ..Packet::default() };
+    match content {
+        Content::Text(bytes) => {
+            for chunk in bytes.chunks(CHUNK) {
+                send(sender, PacketType::PacketData, data(chunk.to_vec())).await?;
+            }
+        }
+        Content::Path(path) => {
+            let failed = |error| Status::internal(format!("`{}` cannot be read: {error}", path.display()));
+            let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+            let mut buffer = vec![0; CHUNK];
+            loop {
+                let read = file.read(&mut buffer).await.map_err(failed)?;
+                if read == 0 {
+                    break;
+                }
+                send(sender, PacketType::PacketData, data(buffer[..read].to_vec())).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_come_before_what_is_in_them() {
+        let mut files = Files::new(0);
+        for path in ["a/b", "a-b", "a/b-c/d"] {
+            files.text(path, path, 0o644);
+        }
+        let paths = |follow: &[&str]| {
+            let follow: Vec<String> = follow.iter().map(|path| (*path).to_owned()).collect();
+            files.wanted(&follow).into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&[]), ["a", "a/b", "a/b-c", "a/b-c/d", "a-b"]);
+        assert_eq!(paths(&["/a/b-c"]), ["a", "a/b-c", "a/b-c/d"]);
+        assert_eq!(paths(&[".dockerignore"]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_changed_text_of_the_same_length_has_another_time() {
+        let stamp = |text: &str| {
+            let mut files = Files::new(7);
+            files.text("a", text, 0o644);
+            let (parts, entry) = files.entries.iter().next().unwrap();
+            files.stat(&parts.join("/"), entry).mod_time
+        };
+        assert_ne!(stamp("one"), stamp("two"));
+        assert_eq!(stamp("one") / 1_000_000_000, 7);
+    }
+}

@@ -1,0 +1,148 @@
+//! One build: a session, a `Solve`, and its status stream.
+
+use std::collections::HashMap;
+use std::io;
+
+use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, StatusRequest, StatusResponse};
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::session::{Offer, Session};
+use super::status::Progress;
+use crate::engine::credentials::Credentials;
+use crate::engine::transport::Address;
+use crate::engine::{BuildOptions, EngineError};
+use crate::event::Events;
+use crate::plan::PlannedImage;
+
+/// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// A channel to BuildKit's control API: it carries many builds at once.
+#[derive(Clone)]
+pub struct Builder {
+    address: Address,
+    credentials: Credentials,
+    control: ControlClient<Channel>,
+}
+
+pub struct Request<'a> {
+    pub image: &'a PlannedImage,
+    pub offer: Offer,
+    pub options: &'a BuildOptions,
+}
+
+impl Builder {
+    /// Errors: `Unsupported` when the engine has no BuildKit.
+    pub async fn connect(address: Address, credentials: Credentials) -> io::Result<Builder> {
+        let target = address.clone();
+        let connector = tower::service_fn(move |_: Uri| {
+            let address = target.clone();
+            async move { address.upgrade("/grpc", &[]).await.map(TokioIo::new) }
+        });
+        // The upgrade is tried here, for its own error: the channel would wrap it beyond recognition.
+        drop(address.upgrade("/grpc", &[]).await?);
+        let endpoint = Endpoint::from_static("http://buildkit");
+        let channel = endpoint.connect_with_connector(connector).await.map_err(io::Error::other)?;
+        let control = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        Ok(Builder { address, credentials, control })
+    }
+
+    /// Builds and tags the image; true when every step came from the cache.
+    pub async fn build(
+        &self,
+        request: Request<'_>,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<bool, EngineError> {
+        let Request { image, offer, options } = request;
+        let session = Session::start(&self.address, offer, self.credentials.clone())
+            .await
+            .map_err(|error| EngineError::unreachable(&format!("the engine refused a build session: {error}")))?;
+        let reference = random_id();
+        let mut progress = Progress::new(image, events);
+        let (sender, mut statuses) = mpsc::unbounded_channel();
+        let watching = tokio::spawn(watch(self.control.clone(), reference.clone(), sender));
+
+        let mut control = self.control.clone();
+        let solve = control.solve(solve_request(image, options, &reference, &session.id));
+        tokio::pin!(solve);
+        let result = loop {
+            tokio::select! {
+                // What the engine says of a step comes before how it ended.
+                biased;
+                Some(status) = statuses.recv() => progress.hear(status),
+                result = &mut solve => break Some(result),
+                () = cancel.cancelled() => break None,
+            }
+        };
+        let Some(result) = result else {
+            watching.abort();
+            session.end().await;
+            return Err(EngineError::Cancelled);
+        };
+        // The stream ends by itself once the build has ended; its last messages tell what failed.
+        let drain = async {
+            while let Some(status) = statuses.recv().await {
+                progress.hear(status);
+            }
+        };
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), drain).await;
+        watching.abort();
+        session.end().await;
+        match result {
+            Ok(_) => Ok(progress.finish()),
+            Err(status) => Err(progress.failure(&status)),
+        }
+    }
+}
+
+async fn watch(
+    mut control: ControlClient<Channel>,
+    reference: String,
+    sender: mpsc::UnboundedSender<StatusResponse>,
+) -> Result<(), Status> {
+    let mut stream = control.status(StatusRequest { r#ref: reference }).await?.into_inner();
+    while let Some(status) = stream.message().await? {
+        if sender.send(status).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, session: &str) -> SolveRequest {
+    let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
+    if options.no_cache {
+        attributes.insert("no-cache".to_owned(), String::new());
+    }
+    if let Some(network) = options.network.as_deref().filter(|network| *network != "default") {
+        attributes.insert("force-network-mode".to_owned(), network.to_owned());
+    }
+    if let Some(epoch) = options.source_date_epoch {
+        attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), epoch.to_string());
+    }
+    SolveRequest {
+        r#ref: reference.to_owned(),
+        // The fields that took their place are accepted by 20.10 without any effect.
+        exporter_deprecated: "moby".to_owned(),
+        exporter_attrs_deprecated: HashMap::from([("name".to_owned(), image.internal.to_string())]),
+        session: session.to_owned(),
+        frontend: "dockerfile.v0".to_owned(),
+        frontend_attrs: attributes,
+        entitlements: vec!["network.host".to_owned()],
+        ..SolveRequest::default()
+    }
+}
+
+/// 25 digits, as BuildKit's own clients use.
+pub fn random_id() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // Two differently seeded hashers: unique, which is all that is asked for.
+    let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())[..25].to_owned()
+}

@@ -1,0 +1,232 @@
+//! BuildKit's status stream in the recipe's words: vertexes -> instructions -> steps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
+use tonic::Status;
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::EngineError;
+use crate::event::{Event, Events};
+use crate::plan::{Instruction, PlannedImage, STEP_MARK};
+use crate::recipe::{Step, StepKind};
+
+/// Lines of a failed step's output that are shown with it.
+const LAST_LINES: usize = 20;
+
+/// What is known of one vertex that stands for an instruction.
+struct Running {
+    instruction: usize,
+    /// The step that runs now: one instruction may hold several.
+    step: Option<usize>,
+    since: Instant,
+    /// Output behind the last line break, per stream.
+    partial: BTreeMap<i64, Vec<u8>>,
+    last: VecDeque<String>,
+    done: bool,
+    error: String,
+}
+
+pub struct Progress<'a> {
+    image: &'a PlannedImage,
+    events: &'a Events,
+    running: BTreeMap<String, Running>,
+    /// Vertexes with an error that stand for no instruction, such as loading a base.
+    other_error: Option<String>,
+    ran_a_step: bool,
+}
+
+impl<'a> Progress<'a> {
+    pub fn new(image: &'a PlannedImage, events: &'a Events) -> Self {
+        Progress { image, events, running: BTreeMap::new(), other_error: None, ran_a_step: false }
+    }
+
+    pub fn hear(&mut self, status: StatusResponse) {
+        for vertex in &status.vertexes {
+            self.vertex(vertex);
+        }
+        for log in &status.logs {
+            self.log(log);
+        }
+        // Output first: a vertex that ended says so in the message that holds its last lines.
+        for vertex in status.vertexes.iter().filter(|vertex| vertex.completed.is_some()) {
+            self.completed(vertex);
+        }
+    }
+
+    fn vertex(&mut self, vertex: &Vertex) {
+        let Some(instruction) = self.instruction_of(&vertex.name) else {
+            if !vertex.error.is_empty() {
+                self.other_error = Some(vertex.error.clone());
+            }
+            return;
+        };
+        // Pending steps are announced, too.
+        if vertex.started.is_none() && !vertex.cached {
+            return;
+        }
+        if !self.running.contains_key(&vertex.digest) {
+            let running = Running {
+                instruction,
+                step: None,
+                since: Instant::now(),
+                partial: BTreeMap::new(),
+                last: VecDeque::new(),
+                done: false,
+                error: String::new(),
+            };
+            self.running.insert(vertex.digest.clone(), running);
+        }
+        let cached = vertex.cached;
+        let running = self.running.get_mut(&vertex.digest).expect("inserted above");
+        running.error.clone_from(&vertex.error);
+        let steps = &self.image.dockerfile.instructions[instruction].steps;
+        if running.step.is_none()
+            && let Some(first) = steps.first()
+            // The steps of a group say themselves when they begin, unless they all come from the cache.
+            && (cached || steps.len() == 1)
+        {
+            running.step = Some(*first);
+            running.since = Instant::now();
+            say_started(self.events, self.image, *first, cached);
+        }
+    }
+
+    fn completed(&mut self, vertex: &Vertex) {
+        let Some(running) = self.running.get_mut(&vertex.digest).filter(|running| !running.done) else { return };
+        running.done = true;
+        for (_, rest) in std::mem::take(&mut running.partial) {
+            say_line(self.events, self.image, running, &rest);
+        }
+        if let Some(step) = running.step.filter(|_| !vertex.cached && vertex.error.is_empty()) {
+            self.ran_a_step = true;
+            say_finished(self.events, self.image, step, running.since);
+        }
+    }
+
+    fn log(&mut self, log: &VertexLog) {
+        let Some(running) = self.running.get_mut(&log.vertex) else { return };
+        let mut text = running.partial.remove(&log.stream).unwrap_or_default();
+        text.extend_from_slice(&log.msg);
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let rest = text.split_off(end + 1);
+            say_line(self.events, self.image, running, &text[..end]);
+            text = rest;
+        }
+        running.partial.insert(log.stream, text);
+    }
+
+    /// The instruction that a vertex' name stands for: `[final 3/6] COPY a /a`, `[3/6] ...`.
+    fn instruction_of(&self, name: &str) -> Option<usize> {
+        let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
+        let (stage, counter) = inside.trim().rsplit_once(' ').unwrap_or(("final", inside.trim()));
+        let number: u32 = counter.split_once('/')?.0.trim().parse().ok()?;
+        // `[linux/amd64 final 3/6]`, `[final  3/16]`.
+        let stage = stage.trim().rsplit(' ').next().unwrap_or(stage);
+        let is_it = |instruction: &Instruction| instruction.number == Some(number) && instruction.stage == stage;
+        self.image.dockerfile.instructions.iter().position(is_it)
+    }
+
+    /// True when every step came from the cache.
+    pub fn finish(self) -> bool {
+        !self.ran_a_step
+    }
+
+    /// Why the build failed, at the step's line.
+    pub fn failure(self, status: &Status) -> EngineError {
+        tracing::debug!(code = ?status.code(), message = status.message(), "solve");
+        let failed = self
+            .running
+            .values()
+            .find(|running| !running.error.is_empty() && !running.error.contains("context canceled"));
+        let Some(failed) = failed else {
+            let message = self.other_error.as_deref().unwrap_or(status.message());
+            if matches!(status.code(), tonic::Code::Unavailable) {
+                return EngineError::unreachable(&format!("the engine went away: {}", status.message()));
+            }
+            return EngineError::Failed(Diagnostic::error(format!(
+                "the engine cannot build `{}`: {message}",
+                self.image.name
+            )));
+        };
+        let instruction = &self.image.dockerfile.instructions[failed.instruction];
+        let step = failed.step.or(instruction.steps.first().copied()).map(|index| &self.image.steps[index]);
+        let output: Vec<&str> = failed.last.iter().map(String::as_str).collect();
+        EngineError::Failed(step_failure(step, instruction, &failed.error, &output))
+    }
+}
+
+fn step_failure(step: Option<&Step>, instruction: &Instruction, error: &str, output: &[&str]) -> Diagnostic {
+    let exit = exit_code(error);
+    let message = match exit {
+        Some(code) => format!("a command failed with exit code {code}"),
+        None => first_line(error),
+    };
+    let mut diagnostic = Diagnostic::error(message);
+    if let Some(step) = step {
+        diagnostic = diagnostic.at(step.origin.clone());
+        if let (Some(_), StepKind::Run(run) | StepKind::Cleanup(run)) = (exit, &step.kind) {
+            diagnostic = diagnostic.note(format!("the command:\n{}", run.commands.join("\n")));
+        } else {
+            diagnostic = diagnostic.note(format!("the instruction:\n{}", instruction.text));
+        }
+    }
+    if !output.is_empty() {
+        diagnostic = diagnostic.note(format!("its last output:\n{}", output.join("\n")));
+    }
+    if exit == Some(127) {
+        diagnostic = diagnostic.hint("exit code 127: the shell did not find a program");
+    }
+    if error.contains("nknown flag: network") {
+        diagnostic =
+            diagnostic.hint("this engine is older than 23.0: set `network` in `f3s.toml` for the whole project");
+    }
+    diagnostic
+}
+
+/// `... exit code: 42`, as every version says.
+fn exit_code(error: &str) -> Option<i32> {
+    let (_, rest) = error.rsplit_once("exit code: ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn first_line(error: &str) -> String {
+    error.lines().next().unwrap_or("the step failed").to_owned()
+}
+
+fn say_started(events: &Events, image: &PlannedImage, step: usize, cached: bool) {
+    let step = &image.steps[step];
+    let place = step.origin.place.clone();
+    let _ = events.send(Event::StepStarted { image: image.name.clone(), step: step.summary.clone(), place, cached });
+}
+
+fn say_finished(events: &Events, image: &PlannedImage, step: usize, since: Instant) {
+    let (step, seconds) = (image.steps[step].summary.clone(), since.elapsed().as_secs_f64());
+    let _ = events.send(Event::StepFinished { image: image.name.clone(), step, seconds });
+}
+
+/// A line of output, or the mark by which a step of a group says that it begins.
+fn say_line(events: &Events, image: &PlannedImage, running: &mut Running, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    // Progress bars overwrite their line.
+    let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+    let marked = line.strip_prefix(STEP_MARK).and_then(|number| number.parse::<usize>().ok());
+    if let Some(step) = marked.filter(|step| *step < image.steps.len()) {
+        if let Some(before) = running.step.replace(step) {
+            say_finished(events, image, before, running.since);
+        }
+        running.since = Instant::now();
+        running.last.clear();
+        say_started(events, image, step, false);
+        return;
+    }
+    if line.is_empty() {
+        return;
+    }
+    if running.last.len() == LAST_LINES {
+        running.last.pop_front();
+    }
+    running.last.push_back(line.to_owned());
+    let _ = events.send(Event::StepOutput { image: image.name.clone(), line: line.to_owned() });
+}

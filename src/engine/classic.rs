@@ -1,0 +1,160 @@
+//! Building where there is no BuildKit (Podman, engines with it switched off): bollard's classic build, a tar of the
+//! whole context, progress as text. What cannot work there is refused in clear words.
+
+use bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
+use futures_util::StreamExt;
+use http_body_util::{Either, Full};
+
+use super::docker::{Client, message};
+use super::{ArtifactFiles, BuildOptions, EngineError};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::event::{Event, Events};
+use crate::plan::{ContextEntry, PlannedImage};
+use crate::recipe::{PackedAs, StepKind};
+
+/// The Dockerfile's name in the context: nothing of the project can have it.
+const DOCKERFILE: &str = ".f3s/Dockerfile";
+const LAST_LINES: usize = 20;
+
+pub async fn build(
+    client: &Client,
+    image: &PlannedImage,
+    artifacts: &ArtifactFiles,
+    options: &BuildOptions,
+    events: &Events,
+) -> Result<(), EngineError> {
+    refuse_what_needs_buildkit(image).map_err(EngineError::Failed)?;
+    let tar = archive(image, artifacts).map_err(|error| {
+        EngineError::Failed(Diagnostic::error(format!("the build context cannot be made: {error}")))
+    })?;
+    let query = BuildImageOptionsBuilder::new()
+        .dockerfile(DOCKERFILE)
+        .t(&image.internal.to_string())
+        .networkmode(options.network.as_deref().unwrap_or("default"))
+        .nocache(options.no_cache)
+        .rm(true)
+        .forcerm(true)
+        .version(BuilderVersion::BuilderV1)
+        .build();
+    let mut stream = client.build_image(query, None, Some(Either::Left(Full::new(tar.into()))));
+    let mut current = None;
+    let mut last: Vec<String> = Vec::new();
+    while let Some(info) = stream.next().await {
+        let info = match info {
+            Ok(info) => info,
+            Err(error) => return Err(EngineError::Failed(failure(image, current, &message(&error), &last))),
+        };
+        for line in info.stream.unwrap_or_default().lines().filter(|line| !line.trim().is_empty()) {
+            if let Some(number) = step_number(line) {
+                current = Some(number);
+                last.clear();
+                say_step(image, number, events);
+                continue;
+            }
+            if last.len() == LAST_LINES {
+                last.remove(0);
+            }
+            last.push(line.to_owned());
+            let _ = events.send(Event::StepOutput { image: image.name.clone(), line: line.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn refuse_what_needs_buildkit(image: &PlannedImage) -> Result<(), Diagnostic> {
+    let refused = |what: &str| {
+        Err(Diagnostic::error(format!("{what} needs BuildKit, and this engine has none"))
+            .hint("use an engine with BuildKit: Docker 20.10 or newer"))
+    };
+    if !image.secrets.is_empty() {
+        return refused("a secret");
+    }
+    if image.ssh {
+        return refused("the ssh agent");
+    }
+    for instruction in &image.dockerfile.instructions {
+        if instruction.text.starts_with("RUN --mount") {
+            let step = instruction.steps.first().map(|index| &image.steps[*index]);
+            let error = refused("a mount, or a layer of several steps that bring files,");
+            return error.map_err(|error| match step {
+                Some(step) => error.at(step.origin.clone()),
+                None => error,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn archive(image: &PlannedImage, artifacts: &ArtifactFiles) -> std::io::Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let text = |tar: &mut tar::Builder<Vec<u8>>, path: &str, text: &[u8], mode: u32| {
+        let mut header = header(mode);
+        header.set_size(text.len() as u64);
+        tar.append_data(&mut header, path, text)
+    };
+    text(&mut tar, DOCKERFILE, image.dockerfile.text.as_bytes(), 0o644)?;
+    for (path, entry) in &image.context.entries {
+        match entry {
+            ContextEntry::File { source, mode, .. } => {
+                text(&mut tar, path, &std::fs::read(artifacts.project.join(source.as_str()))?, *mode)?;
+            }
+            ContextEntry::Text { text: content, mode } => text(&mut tar, path, content.as_bytes(), *mode)?,
+            ContextEntry::Folder { mode } => {
+                let mut header = header(*mode);
+                header.set_entry_type(tar::EntryType::Directory);
+                header.set_size(0);
+                tar.append_data(&mut header, path, std::io::empty())?;
+            }
+            ContextEntry::Link { target } => {
+                let mut header = header(0o777);
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_size(0);
+                tar.append_link(&mut header, path, target)?;
+            }
+            ContextEntry::Artifact { packed, .. } => {
+                let file = artifacts.packed.get(path).ok_or(std::io::ErrorKind::NotFound)?;
+                let mode = match packed {
+                    PackedAs::File { mode } => *mode,
+                    PackedAs::Tar { .. } => 0o644,
+                };
+                text(&mut tar, path, &std::fs::read(file)?, mode)?;
+            }
+        }
+    }
+    tar.into_inner()
+}
+
+fn header(mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_mtime(0);
+    header
+}
+
+/// `Step 3/7 : RUN ..`, `STEP 3/7: RUN ..`: the number of the instruction, counting from 1.
+fn step_number(line: &str) -> Option<usize> {
+    let rest = line.strip_prefix("Step ").or_else(|| line.strip_prefix("STEP "))?;
+    rest.split_once('/')?.0.trim().parse().ok()
+}
+
+fn say_step(image: &PlannedImage, number: usize, events: &Events) {
+    let steps =
+        image.dockerfile.instructions.get(number - 1).map(|instruction| &instruction.steps[..]).unwrap_or_default();
+    for step in steps.iter().map(|index| &image.steps[*index]) {
+        let (step, place): (_, Place) = (step.summary.clone(), step.origin.place.clone());
+        let _ = events.send(Event::StepStarted { image: image.name.clone(), step, place, cached: false });
+    }
+}
+
+fn failure(image: &PlannedImage, current: Option<usize>, error: &str, last: &[String]) -> Diagnostic {
+    let instruction = current.and_then(|number| image.dockerfile.instructions.get(number - 1));
+    let step = instruction.and_then(|instruction| instruction.steps.first()).map(|index| &image.steps[*index]);
+    let mut diagnostic = Diagnostic::error(error.to_owned());
+    if let Some(step) = step {
+        diagnostic = diagnostic.at(step.origin.clone());
+        if let StepKind::Run(run) | StepKind::Cleanup(run) = &step.kind {
+            diagnostic = diagnostic.note(format!("the command:\n{}", run.commands.join("\n")));
+        }
+    }
+    if last.is_empty() { diagnostic } else { diagnostic.note(format!("its last output:\n{}", last.join("\n"))) }
+}

@@ -1,0 +1,43 @@
+//! The files of a build: what the plan names, with the packed artifacts in their places.
+
+use super::buildkit::{Content, Files};
+use super::{ArtifactFiles, EngineError};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{ContextEntry, PlannedImage};
+use crate::recipe::PackedAs;
+
+/// Modification time of all files unless `SOURCE_DATE_EPOCH` says otherwise: 1980-01-01, the first day that zip knows.
+const DEFAULT_TIME: i64 = 315_532_800;
+
+pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>) -> Result<Files, EngineError> {
+    let mut files = Files::new(time.unwrap_or(DEFAULT_TIME));
+    for (path, entry) in &image.context.entries {
+        match entry {
+            ContextEntry::File { source, size, mode, digest } => {
+                let content = Content::Path(artifacts.project.join(source.as_str()));
+                files.file(path, content, *size, *mode, digest);
+            }
+            ContextEntry::Folder { mode } => files.folder(path, *mode),
+            ContextEntry::Link { target } => files.link(path, target),
+            ContextEntry::Text { text, mode } => files.text(path, text, *mode),
+            ContextEntry::Artifact { artifact: _, packed } => {
+                let file = artifacts.packed.get(path).ok_or_else(|| missing(path))?;
+                let size = std::fs::metadata(file).map_err(|_| missing(path))?.len();
+                let mode = match packed {
+                    PackedAs::File { mode } => *mode,
+                    PackedAs::Tar { .. } => 0o644,
+                };
+                // The store names files by their content.
+                files.file(path, Content::Path(file.clone()), size, mode, &file.to_string_lossy());
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn missing(path: &str) -> EngineError {
+    EngineError::Failed(
+        Diagnostic::error(format!("`{path}` is not in the artifact store"))
+            .hint("run f3s again: it fetches what is missing"),
+    )
+}

@@ -1,0 +1,262 @@
+//! A Docker-compatible daemon, by the Engine API (bollard) and BuildKit.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
+use futures_util::StreamExt;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::buildkit::{Builder, Files, Request};
+use super::credentials::{Credentials, Login};
+use super::push::Push;
+use super::transport::Address;
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, checks, classic, context, secrets};
+use crate::diagnostic::Diagnostic;
+use crate::event::{Event, Events};
+use crate::plan::{PlannedImage, Present, PresentImage};
+use crate::recipe::{Check, ImageRef};
+
+#[expect(clippy::disallowed_types, reason = "this is where bollard is fenced in")]
+pub type Client = bollard::Docker;
+
+/// Seconds that one request may take; the answers of long ones begin at once.
+const REQUEST_TIMEOUT: u64 = 300;
+/// How long an engine may take to say who it is.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// A registry that says nothing for so long is gone: old engines would wait for minutes.
+const PULL_SILENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub struct Docker {
+    address: Address,
+    client: Client,
+    credentials: Credentials,
+    builder: std::sync::Arc<OnceCell<Option<Builder>>>,
+    pub version: String,
+}
+
+impl Docker {
+    /// Errors: nobody answers there, or what answers is no engine.
+    pub async fn connect(address: Address) -> io::Result<Docker> {
+        let client = match &address {
+            Address::Unix(path) => {
+                let path = path.to_string_lossy();
+                Client::connect_with_unix(&path, REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
+            }
+            Address::Tcp(host) => {
+                Client::connect_with_http(&format!("tcp://{host}"), REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
+            }
+        };
+        let client = client.map_err(|error| io::Error::other(message(&error)))?;
+        let hello = async {
+            let client = client.negotiate_version().await?;
+            let version = client.version().await?;
+            Ok::<_, Error>((client, version.version.unwrap_or_default()))
+        };
+        let (client, version) = tokio::time::timeout(HELLO_TIMEOUT, hello)
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer within 5 seconds"))?
+            .map_err(|error| io::Error::other(message(&error)))?;
+        Ok(Docker { address, client, credentials: Credentials::of_user(), builder: Default::default(), version })
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The channel to BuildKit; `None` when the engine has none.
+    pub async fn builder(&self) -> Result<Option<&Builder>, EngineError> {
+        let connect = || async {
+            match Builder::connect(self.address.clone(), self.credentials.clone()).await {
+                Ok(builder) => Ok(Some(builder)),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+                Err(error) => Err(EngineError::unreachable(&format!("the engine went away: {error}"))),
+            }
+        };
+        Ok(self.builder.get_or_try_init(connect).await?.as_ref())
+    }
+
+    async fn login(&self, registry: &str) -> Result<Option<Login>, EngineError> {
+        self.credentials
+            .of_registry(registry)
+            .await
+            .map_err(|error| EngineError::Failed(Diagnostic::error(format!("no login for `{registry}`: {error}"))))
+    }
+
+    async fn fetch(&self, reference: &ImageRef) -> Result<(), EngineError> {
+        let registry = reference.registry.as_deref().unwrap_or("docker.io");
+        let credentials = self.login(registry).await?.map(|login| match login {
+            Login::Password { user, secret } => {
+                bollard::auth::DockerCredentials { username: Some(user), password: Some(secret), ..Default::default() }
+            }
+            Login::IdentityToken(token) => {
+                bollard::auth::DockerCredentials { identitytoken: Some(token), ..Default::default() }
+            }
+        });
+        // A digest takes the place of the tag.
+        let options = CreateImageOptionsBuilder::new().from_image(&reference.to_string()).build();
+        let mut stream = self.client.create_image(Some(options), None, credentials);
+        loop {
+            let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await;
+            let unreachable = |why: &str| {
+                let error = Diagnostic::error(format!("`{reference}` cannot be pulled: {why}"));
+                let hint = format!(
+                    "is `{registry}` reachable from the engine? Or load the image by hand: `docker load`, `docker import`"
+                );
+                EngineError::Unreachable(error.hint(hint))
+            };
+            match next {
+                Err(_) => return Err(unreachable(&format!("`{registry}` has said nothing for 60 seconds"))),
+                Ok(None) => return Ok(()),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => {
+                    let said = message(&error);
+                    let known = ["not found", "manifest unknown", "denied", "unauthorized"];
+                    if known.iter().any(|word| said.to_lowercase().contains(word)) && !said.contains("no such host") {
+                        let error = Diagnostic::error(format!("`{reference}` cannot be pulled: {said}"));
+                        let hint = format!("does it exist? For a private image: `docker login {registry}`");
+                        return Err(EngineError::Failed(error.hint(hint)));
+                    }
+                    return Err(unreachable(&said));
+                }
+            }
+        }
+    }
+}
+
+impl Engine for Docker {
+    async fn present(&self) -> Result<Present, EngineError> {
+        let options = ListImagesOptionsBuilder::new().all(false).build();
+        let images = self.client.list_images(Some(options)).await.map_err(failed)?;
+        let mut present = BTreeMap::new();
+        for image in images {
+            let found = PresentImage { id: image.id, digests: image.repo_digests, size: image.size.max(0) as u64 };
+            for tag in image.repo_tags {
+                present.insert(familiar(&tag), found.clone());
+            }
+            // An image that was asked for by its digest.
+            for digest in &found.digests {
+                present.entry(familiar(digest)).or_insert_with(|| found.clone());
+            }
+        }
+        Ok(Present(present))
+    }
+
+    async fn build(
+        &self,
+        image: &PlannedImage,
+        artifacts: &ArtifactFiles,
+        options: &BuildOptions,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Built, EngineError> {
+        let secrets = secrets::read(image).map_err(EngineError::Failed)?;
+        let ssh = secrets::agent(image).map_err(EngineError::Failed)?;
+        let files = context::files(image, artifacts, options.source_date_epoch)?;
+        let cached = match self.builder().await? {
+            Some(builder) => {
+                let mut dockerfile = Files::new(0);
+                dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
+                let offer = super::buildkit::Offer { context: files, dockerfile, secrets, ssh };
+                builder.build(Request { image, offer, options }, events, cancel).await?
+            }
+            None => {
+                tokio::select! {
+                    result = classic::build(&self.client, image, artifacts, options, events) => result?,
+                    () = cancel.cancelled() => return Err(EngineError::Cancelled),
+                }
+                false
+            }
+        };
+        let size = self.client.inspect_image(&image.internal.to_string()).await.map_err(failed)?.size.unwrap_or(0);
+        Ok(Built { size: size.max(0) as u64, cached })
+    }
+
+    async fn check(&self, image: &ImageRef, check: &Check, cancel: &CancellationToken) -> Result<(), EngineError> {
+        checks::run(&self.client, image, check, cancel).await
+    }
+
+    async fn tag(&self, from: &ImageRef, to: &ImageRef) -> Result<(), EngineError> {
+        let tag = to.tag.as_deref().unwrap_or("latest");
+        let options = TagImageOptionsBuilder::new().repo(&to.repository()).tag(tag).build();
+        self.client.tag_image(&from.to_string(), Some(options)).await.map_err(failed)
+    }
+
+    async fn remove(&self, reference: &str) -> Result<(), EngineError> {
+        let options = RemoveImageOptionsBuilder::new().build();
+        match self.client.remove_image(reference, Some(options), None).await {
+            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn pull(&self, reference: &ImageRef, events: &Events, cancel: &CancellationToken) -> Result<(), EngineError> {
+        let _ = events.send(Event::PullStarted { reference: reference.to_string() });
+        let start = std::time::Instant::now();
+        tokio::select! {
+            result = self.fetch(reference) => result?,
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let _ = events.send(Event::PullFinished { reference: reference.to_string(), seconds });
+        Ok(())
+    }
+
+    async fn push(
+        &self,
+        image: &str,
+        reference: &ImageRef,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<String, EngineError> {
+        let push = Push { address: &self.address, credentials: &self.credentials, image, reference };
+        push.run(events, cancel).await
+    }
+}
+
+/// As users write it: Podman lists `docker.io/library/alpine:3.13` and `localhost/f3s/ops:..`.
+fn familiar(reference: &str) -> String {
+    let short = reference.strip_prefix("docker.io/library/").or_else(|| reference.strip_prefix("docker.io/"));
+    short.or_else(|| reference.strip_prefix("localhost/")).unwrap_or(reference).to_owned()
+}
+
+/// What the engine said, without bollard's frame around it.
+pub fn message(error: &Error) -> String {
+    match error {
+        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        Error::DockerStreamError { error } => error.trim().to_owned(),
+        error => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                text = inner.to_string();
+                cause = inner.source();
+            }
+            text
+        }
+    }
+}
+
+/// An engine that does not answer is unreachable; one that says no has failed.
+pub fn failed(error: Error) -> EngineError {
+    match &error {
+        Error::DockerResponseServerError { .. } | Error::DockerStreamError { .. } | Error::JsonDataError { .. } => {
+            EngineError::Failed(Diagnostic::error(format!("the engine says: {}", message(&error))))
+        }
+        _ => EngineError::unreachable(&format!("the engine went away: {}", message(&error))),
+    }
+}

@@ -1,0 +1,43 @@
+//! What will happen to an image, and why.
+
+use super::image::{Action, PlannedImage};
+use super::present::Present;
+use crate::recipe::ImageRef;
+
+pub struct Decision<'a> {
+    pub present: &'a Present,
+    pub internal: &'a ImageRef,
+    pub checked: Option<&'a ImageRef>,
+    pub references: &'a [ImageRef],
+    pub forced: bool,
+    pub built_parent: Option<&'a PlannedImage>,
+}
+
+impl Decision<'_> {
+    pub fn decide(&self) -> (Action, String) {
+        if self.forced {
+            return (Action::Build, "asked for with --force".to_owned());
+        }
+        let Some(image) = self.present.get(&self.internal.to_string()) else {
+            return (Action::Build, self.why_built());
+        };
+        let is_image =
+            |reference: &ImageRef| self.present.get(&reference.to_string()).is_some_and(|found| found.id == image.id);
+        if self.checked.is_some_and(|marker| !is_image(marker)) {
+            return (Action::Tag, "its checks have not passed yet".to_owned());
+        }
+        match self.references.iter().find(|reference| !is_image(reference)) {
+            Some(reference) => (Action::Tag, format!("{reference} is another image")),
+            None => (Action::UpToDate, "unchanged".to_owned()),
+        }
+    }
+
+    fn why_built(&self) -> String {
+        if let Some(parent) = self.built_parent {
+            return format!("{} is built", parent.name);
+        }
+        let others = format!("{}:", self.internal.repository());
+        let older = self.present.0.range(others.clone()..).next().is_some_and(|(name, _)| name.starts_with(&others));
+        if older { "changed".to_owned() } else { "not built yet".to_owned() }
+    }
+}

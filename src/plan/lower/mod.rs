@@ -1,0 +1,290 @@
+//! Steps -> Dockerfile. Only what Docker 20.10's own frontend knows, and no `# syntax=` line, which would pull one.
+
+mod group;
+mod instruction;
+mod quote;
+mod script;
+
+use std::collections::BTreeMap;
+
+use super::context::{Context, ContextBuilder};
+use super::dockerfile::{Dockerfile, Writer};
+use crate::diagnostic::Diagnostic;
+use crate::pattern::Patterns;
+use crate::recipe::{
+    BaseRef, Copy, CopySource, ImageKey, ImageRef, PackedAs, PlaceFile, Recipe, Run, RunNetwork, SecretMount, Stage,
+    Step, StepKind, Unpack, Write,
+};
+use crate::world::World;
+use group::Block;
+pub use script::MARK as STEP_MARK;
+
+/// What lowering needs to know of another image of the family.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    pub internal: ImageRef,
+    /// The user its steps end with, when its recipe says one.
+    pub user: Option<String>,
+}
+
+pub struct Lowering<'a> {
+    pub recipe: &'a Recipe,
+    pub parent: &'a dyn Fn(&ImageKey) -> Parent,
+    /// Labels that f3s adds to the image.
+    pub labels: &'a BTreeMap<String, String>,
+    /// The network of all steps.
+    pub network: RunNetwork,
+    pub world: &'a dyn World,
+    pub ignored: &'a Patterns,
+}
+
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    pub dockerfile: Dockerfile,
+    pub context: Context,
+    /// All steps, build stages first.
+    pub steps: Vec<Step>,
+    pub secrets: Vec<SecretMount>,
+    pub ssh: bool,
+    pub user: Option<String>,
+}
+
+impl Lowering<'_> {
+    /// Errors point at their step; independent ones are reported together.
+    pub fn lower(&self) -> Result<Lowered, Vec<Diagnostic>> {
+        let mut lowerer = Lowerer {
+            input: self,
+            out: Writer::default(),
+            context: ContextBuilder::new(self.world, self.ignored),
+            shell: default_shell(),
+            user: None,
+            base_user: None,
+            secrets: Vec::new(),
+            ssh: false,
+            errors: Vec::new(),
+        };
+        let mut steps = Vec::new();
+        for stage in self.recipe.all_stages() {
+            lowerer.stage(stage, steps.len());
+            steps.extend(stage.steps.iter().cloned());
+        }
+        lowerer.added_labels(&steps);
+        if !lowerer.errors.is_empty() {
+            return Err(lowerer.errors);
+        }
+        Ok(Lowered {
+            dockerfile: lowerer.out.finish(),
+            context: lowerer.context.finish(),
+            steps,
+            secrets: lowerer.secrets,
+            ssh: lowerer.ssh,
+            user: lowerer.user.or(lowerer.base_user),
+        })
+    }
+}
+
+fn default_shell() -> Vec<String> {
+    vec!["/bin/sh".to_owned(), "-c".to_owned()]
+}
+
+/// The state of one lowering.
+struct Lowerer<'a> {
+    input: &'a Lowering<'a>,
+    out: Writer,
+    context: ContextBuilder<'a>,
+    /// The shell of the stage, as `shell()` set it.
+    shell: Vec<String>,
+    /// The user that `user()` set in the stage, and the one its base ends with.
+    user: Option<String>,
+    base_user: Option<String>,
+    secrets: Vec<SecretMount>,
+    ssh: bool,
+    errors: Vec<Diagnostic>,
+}
+
+impl Lowerer<'_> {
+    fn stage(&mut self, stage: &Stage, first: usize) {
+        self.shell = default_shell();
+        self.user = None;
+        self.base_user = None;
+        let from = match &stage.base.from {
+            BaseRef::Scratch => "scratch".to_owned(),
+            BaseRef::External(image) => image.to_string(),
+            BaseRef::Recipe(key) => {
+                let parent = (self.input.parent)(key);
+                self.base_user = parent.user;
+                parent.internal.to_string()
+            }
+        };
+        let name = if stage.name.is_empty() { "final" } else { &stage.name };
+        self.out.from(&from, name);
+        match group::blocks(&stage.steps) {
+            Ok(blocks) => {
+                for block in blocks {
+                    if let Err(error) = self.block(&stage.steps, first, &block) {
+                        self.errors.push(error);
+                    }
+                }
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
+
+    fn block(&mut self, steps: &[Step], first: usize, block: &Block) -> Result<(), Diagnostic> {
+        match block {
+            Block::One(index) => {
+                let step = &steps[*index];
+                self.step(step, first + index).map_err(|error| located(error, step))
+            }
+            Block::Group(indices) => self.group(steps, first, indices),
+        }
+    }
+
+    /// A step that is an instruction of its own.
+    fn step(&mut self, step: &Step, number: usize) -> Result<(), Diagnostic> {
+        match &step.kind {
+            StepKind::Run(run) | StepKind::Cleanup(run) => self.run(run, number),
+            StepKind::Copy(copy) => self.copy(copy, number),
+            StepKind::Write(write) => {
+                let source = self.write_source(write);
+                let flags = instruction::copy_flags(None, write.chown.as_deref(), write.chmod.as_deref());
+                self.out.layer(&instruction::copy(&flags, &[source], &write.target), &[number]);
+                Ok(())
+            }
+            StepKind::Place(place) => {
+                let source = self.place_source(place);
+                let flags = instruction::copy_flags(None, place.chown.as_deref(), place.chmod.as_deref());
+                self.out.layer(&instruction::copy(&flags, &[source], &place.target), &[number]);
+                Ok(())
+            }
+            StepKind::Unpack(unpack) => {
+                let source = self.unpack_source(unpack);
+                let folder = format!("{}/", unpack.target.trim_end_matches('/'));
+                self.out.layer(&instruction::add(&source, &folder), &[number]);
+                Ok(())
+            }
+            config => {
+                self.remember(config);
+                let text = instruction::configuration(config, &self.shell)?;
+                self.out.configuration(&text, &[number], matches!(config, StepKind::Workdir(_)));
+                Ok(())
+            }
+        }
+    }
+
+    fn remember(&mut self, config: &StepKind) {
+        match config {
+            StepKind::Shell(words) => self.shell = words.clone(),
+            StepKind::User(user) => self.user = Some(user.clone()),
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, run: &Run, number: usize) -> Result<(), Diagnostic> {
+        let flags = self.run_flags(run)?;
+        let body = script::Body::of_run(run);
+        self.write_run(run.user.as_deref(), &flags, &body, &[number]);
+        Ok(())
+    }
+
+    /// Writes a `RUN`, as another user if asked for, who is set back afterwards.
+    fn write_run(&mut self, user: Option<&str>, flags: &[String], body: &script::Body, steps: &[usize]) {
+        if let Some(user) = user {
+            self.out.configuration(&format!("USER {}", quote::expanded(user)), &[], false);
+        }
+        self.out.layer(&body.instruction(flags, &self.shell), steps);
+        if user.is_some() {
+            // What an external base ends with is not known before it is there; root is what nearly all end with.
+            let back = self.user.as_ref().or(self.base_user.as_ref()).map_or("root", String::as_str);
+            self.out.configuration(&format!("USER {}", quote::expanded(back)), &[], false);
+        }
+    }
+
+    /// The flags of a `RUN`: mounts, secrets, ssh, network.
+    fn run_flags(&mut self, run: &Run) -> Result<Vec<String>, Diagnostic> {
+        let mut flags = Vec::new();
+        for mount in &run.mounts {
+            flags.push(instruction::mount(mount, &mut self.context)?);
+        }
+        for secret in &run.secrets {
+            flags.push(format!("--mount=type=secret,id={},target={},required=true", secret.id, secret.target));
+            if !self.secrets.contains(secret) {
+                self.secrets.push(secret.clone());
+            }
+        }
+        if run.ssh {
+            flags.push("--mount=type=ssh".to_owned());
+            self.ssh = true;
+        }
+        // Engines before 23.0 do not know the flag: it is written only where it makes a difference.
+        if let Some(network) = run.network.filter(|network| *network != self.input.network) {
+            let name = match network {
+                RunNetwork::Default => "default",
+                RunNetwork::None => "none",
+                RunNetwork::Host => "host",
+            };
+            flags.push(format!("--network={name}"));
+        }
+        Ok(flags)
+    }
+
+    fn copy(&mut self, copy: &Copy, number: usize) -> Result<(), Diagnostic> {
+        let from = self.copy_from(&copy.from);
+        let sources = match &copy.from {
+            CopySource::Project => self.project_sources(copy)?.into_iter().map(|placed| placed.path).collect(),
+            CopySource::Stage(_) | CopySource::Image(_) => copy.sources.clone(),
+        };
+        let flags = instruction::copy_flags(from.as_deref(), copy.chown.as_deref(), copy.chmod.as_deref());
+        self.out.layer(&instruction::copy(&flags, &sources, &copy.target), &[number]);
+        Ok(())
+    }
+
+    /// The value of `--from`; `None` for files of the project.
+    fn copy_from(&self, from: &CopySource) -> Option<String> {
+        match from {
+            CopySource::Project => None,
+            CopySource::Stage(name) => Some(name.clone()),
+            CopySource::Image(BaseRef::Scratch) => Some("scratch".to_owned()),
+            CopySource::Image(BaseRef::External(image)) => Some(image.to_string()),
+            CopySource::Image(BaseRef::Recipe(key)) => Some((self.input.parent)(key).internal.to_string()),
+        }
+    }
+
+    fn project_sources(&mut self, copy: &Copy) -> Result<Vec<super::context::Placed>, Diagnostic> {
+        copy.sources.iter().map(|source| self.context.project(source, &copy.exclude)).collect()
+    }
+
+    fn write_source(&mut self, write: &Write) -> String {
+        self.context.text(&write.target, &write.text)
+    }
+
+    fn place_source(&mut self, place: &PlaceFile) -> String {
+        self.context.artifact(&place.artifact, PackedAs::File { mode: 0o644 })
+    }
+
+    fn unpack_source(&mut self, unpack: &Unpack) -> String {
+        let packed = PackedAs::Tar { filter: unpack.filter.clone(), chown: unpack.chown.clone() };
+        self.context.artifact(&unpack.artifact, packed)
+    }
+
+    /// f3s's own labels, last: a changed description costs no layer. What the recipe sets stays.
+    fn added_labels(&mut self, steps: &[Step]) {
+        let set_by_recipe = |name: &str| {
+            steps.iter().any(|step| matches!(&step.kind, StepKind::Label(labels) if labels.contains_key(name)))
+        };
+        let labels: BTreeMap<&String, &String> =
+            self.input.labels.iter().filter(|(name, _)| !set_by_recipe(name)).collect();
+        let pairs: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}={}", quote::double(&value.replace(['\n', '\r'], " "))))
+            .collect();
+        if !pairs.is_empty() {
+            self.out.configuration(&format!("LABEL {}", pairs.join(" ")), &[], false);
+        }
+    }
+}
+
+/// Points an error at the step that it is about.
+fn located(error: Diagnostic, step: &Step) -> Diagnostic {
+    if error.origin.is_some() { error } else { error.at(step.origin.clone()) }
+}

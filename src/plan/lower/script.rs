@@ -1,0 +1,138 @@
+//! The shell text of a `RUN`: one line where that can be, else a script in the exec form.
+
+use std::collections::BTreeMap;
+
+use super::quote;
+use crate::recipe::Run;
+
+/// The lines of a `RUN`, each one command or the commands of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    lines: Vec<String>,
+    /// Some command cannot stand in one logical line.
+    multiline: bool,
+    piped: bool,
+}
+
+impl Body {
+    /// The commands of a step that is a layer of its own.
+    pub fn of_run(run: &Run) -> Body {
+        let mut body = Body::default();
+        body.setup(&run.env, run.workdir.as_deref());
+        for command in &run.commands {
+            body.command(command);
+        }
+        body
+    }
+
+    fn setup(&mut self, env: &BTreeMap<String, String>, workdir: Option<&str>) {
+        for (name, value) in env {
+            self.command(&export(name, value));
+        }
+        if let Some(workdir) = workdir {
+            self.command(&format!("cd {}", quote::shell(workdir)));
+        }
+    }
+
+    pub fn command(&mut self, command: &str) {
+        let command = command.trim();
+        // `a;` and another `;` is a syntax error.
+        let command = if command.ends_with(";;") { command } else { command.trim_end_matches(';').trim_end() };
+        if command.is_empty() {
+            return;
+        }
+        self.multiline |= needs_lines(command);
+        self.piped |= command.replace("||", "").contains('|');
+        self.lines.push(command.to_owned());
+    }
+
+    /// The commands in one line.
+    pub fn line(&self) -> String {
+        self.lines.join("; ")
+    }
+
+    /// The commands of one of several steps, which says its number on standard error before it begins. What it sets
+    /// for its own commands stays in a subshell.
+    pub fn step(&mut self, number: usize, step: Body, isolated: bool) {
+        self.multiline |= step.multiline;
+        self.piped |= step.piped;
+        let separator = if step.multiline { "\n" } else { "; " };
+        let commands = step.lines.join(separator);
+        let commands = match (isolated, step.multiline) {
+            (false, _) => commands,
+            (true, false) => format!("({commands})"),
+            (true, true) => format!("(\n{commands}\n)"),
+        };
+        self.lines.push(format!("echo '{MARK}{number}' >&2{separator}{commands}"));
+    }
+
+    /// The whole instruction.
+    pub fn instruction(&self, flags: &[String], shell: &[String]) -> String {
+        let mut text = String::from("RUN ");
+        for flag in flags {
+            text.push_str(flag);
+            text.push_str(" \\\n    ");
+        }
+        let pipefail = "(set -o pipefail) 2>/dev/null && set -o pipefail";
+        if self.multiline {
+            let first = if self.piped { format!("set -eu\n{pipefail}\n") } else { "set -eu\n".to_owned() };
+            let words: Vec<String> =
+                shell.iter().cloned().chain([format!("{first}{}", self.lines.join("\n"))]).collect();
+            text.push_str(&quote::json(&words));
+            return text;
+        }
+        text.push_str("set -eu;");
+        if self.piped {
+            text.push_str(&format!(" {pipefail};"));
+        }
+        match self.lines.as_slice() {
+            [line] => text.push_str(&format!(" {line}")),
+            lines => text.push_str(&lines.iter().map(|line| format!(" \\\n    {line}")).collect::<Vec<_>>().join(";")),
+        }
+        text
+    }
+}
+
+/// What a step in a group says before it begins; the number follows.
+pub const MARK: &str = "#f3s ";
+
+pub fn export(name: &str, value: &str) -> String {
+    format!("export {name}={}", quote::always(value))
+}
+
+/// True for a command that would mean something else within one line behind `;`: several lines, comments,
+/// here-documents (which newer Dockerfile frontends would take for their own), background jobs.
+fn needs_lines(command: &str) -> bool {
+    command.contains('\n')
+        || command.ends_with('\\')
+        || command.starts_with('#')
+        || command.contains(" #")
+        || command.contains("<<")
+        || command.ends_with('&')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lowered(commands: &[&str]) -> String {
+        let run = Run { commands: commands.iter().map(|c| (*c).to_owned()).collect(), ..Run::default() };
+        Body::of_run(&run).instruction(&[], &["/bin/sh".to_owned(), "-c".to_owned()])
+    }
+
+    #[test]
+    fn one_line_where_that_can_be() {
+        assert_eq!(lowered(&["a"]), "RUN set -eu; a");
+        assert_eq!(lowered(&["a;", "b"]), "RUN set -eu; \\\n    a; \\\n    b");
+        assert_eq!(lowered(&["a || b"]), "RUN set -eu; a || b");
+        assert_eq!(lowered(&["a | b"]), "RUN set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; a | b");
+    }
+
+    #[test]
+    fn a_script_where_it_cannot() {
+        assert_eq!(lowered(&["a\nb"]), r#"RUN ["/bin/sh","-c","set -eu\na\nb"]"#);
+        assert_eq!(lowered(&["a # why", "b"]), r#"RUN ["/bin/sh","-c","set -eu\na # why\nb"]"#);
+        assert_eq!(lowered(&["cat <<EOF"]), r#"RUN ["/bin/sh","-c","set -eu\ncat <<EOF"]"#);
+        assert_eq!(lowered(&["a &", "wait"]), r#"RUN ["/bin/sh","-c","set -eu\na &\nwait"]"#);
+    }
+}

@@ -1,0 +1,81 @@
+//! The names of an image: for users, for children, and as markers of what was done with it.
+
+use super::context::digest;
+use super::fingerprint::Fingerprint;
+use crate::diagnostic::Diagnostic;
+use crate::recipe::{Check, ImageRef, Recipe};
+
+pub struct References {
+    /// The final tags; the first one is *the* reference of the image.
+    pub all: Vec<ImageRef>,
+    /// Those that are pushed.
+    pub pushes: Vec<ImageRef>,
+    /// Why nothing is pushed although the recipe says `push()`.
+    pub skipped: Option<String>,
+}
+
+impl References {
+    pub fn of(recipe: &Recipe, registry: Option<&str>) -> Result<References, Diagnostic> {
+        let own: Vec<ImageRef> =
+            recipe.tags.iter().map(|tag| in_registry(registry, &recipe.name, tag)).collect::<Result<_, _>>()?;
+        let mut references = References { all: own.clone(), pushes: Vec::new(), skipped: None };
+        for push in &recipe.pushes {
+            let targets = match (&push.to, registry) {
+                (None, None) => {
+                    references.skipped = Some("no registry is configured".to_owned());
+                    continue;
+                }
+                (None, Some(_)) => own.clone(),
+                (Some(to), _) if to.tag.is_none() => recipe.tags.iter().map(|tag| to.with_tag(tag)).collect(),
+                (Some(to), _) => vec![to.clone()],
+            };
+            for target in targets {
+                if !references.all.contains(&target) {
+                    references.all.push(target.clone());
+                }
+                if !references.pushes.contains(&target) {
+                    references.pushes.push(target);
+                }
+            }
+        }
+        Ok(references)
+    }
+}
+
+fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef, Diagnostic> {
+    let text = match registry {
+        Some(registry) => format!("{}/{name}:{tag}", registry.trim_end_matches('/')),
+        None => format!("{name}:{tag}"),
+    };
+    text.parse().map_err(|error| {
+        Diagnostic::error(format!("the registry `{}` makes no image reference: {error}", registry.unwrap_or_default()))
+            .hint("it is a host with an optional path and no scheme: `registry.example.com/team`")
+    })
+}
+
+/// `f3s/NAME:FINGERPRINT`.
+pub fn internal(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
+    ImageRef {
+        registry: None,
+        name: format!("f3s/{}", recipe.name),
+        tag: Some(fingerprint.prefix().to_owned()),
+        digest: None,
+    }
+}
+
+/// The marker that these checks passed: other checks have another one. `None` without checks.
+pub fn checked(internal: &ImageRef, checks: &[Check]) -> Option<ImageRef> {
+    let kinds: Vec<_> = checks.iter().map(|check| &check.kind).collect();
+    (!checks.is_empty()).then(|| marker(internal, "checked", &serde_json::to_string(&kinds).expect("checks are JSON")))
+}
+
+/// The marker that the image was pushed to these references. `None` for an image that is not pushed.
+pub fn pushed(internal: &ImageRef, pushes: &[ImageRef]) -> Option<ImageRef> {
+    let names: Vec<String> = pushes.iter().map(ToString::to_string).collect();
+    (!pushes.is_empty()).then(|| marker(internal, "pushed", &names.join("\n")))
+}
+
+fn marker(internal: &ImageRef, what: &str, of: &str) -> ImageRef {
+    let tag = internal.tag.as_deref().unwrap_or_default();
+    internal.with_tag(&format!("{tag}-{what}-{}", &digest(of)[..8]))
+}

@@ -1,0 +1,143 @@
+//! Progress as lines, one per event, each behind the image's name: stable for logs of CI.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use super::diagnostic::{self, Style};
+use super::{Report, bytes, seconds};
+use crate::diagnostic::Sources;
+use crate::event::{Event, Summary};
+
+/// How often a download says how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+pub struct Plain<W> {
+    out: W,
+    sources: Sources,
+    style: Style,
+    /// When each download last said something.
+    said: BTreeMap<String, Instant>,
+}
+
+impl<W: Write> Plain<W> {
+    pub fn new(out: W, sources: Sources, style: Style) -> Self {
+        Plain { out, sources, style, said: BTreeMap::new() }
+    }
+
+    fn line(&mut self, subject: &str, text: &str) {
+        // A closed pipe ends nobody's build.
+        let _ = writeln!(self.out, "{subject}  {text}");
+    }
+
+    fn drawn(&mut self, diagnostic: &crate::diagnostic::Diagnostic) {
+        let text = diagnostic::render(std::slice::from_ref(diagnostic), &self.sources, self.style);
+        let _ = write!(self.out, "\n{text}");
+    }
+
+    fn download_progress(&mut self, url: &str, done: u64, total: Option<u64>) {
+        let now = Instant::now();
+        if self.said.get(url).is_some_and(|last| now.duration_since(*last) < PROGRESS_INTERVAL) {
+            return;
+        }
+        self.said.insert(url.to_owned(), now);
+        let of = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
+        self.line("download", &format!("{url}  {}{of}", bytes(done)));
+    }
+}
+
+impl<W: Write + Send> Report for Plain<W> {
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Started { images, to_build } => self.line("f3s", &format!("{images} images, {to_build} to build")),
+            Event::ImageStarted { image, reason } => self.line(image, &format!("builds: {reason}")),
+            Event::StepStarted { image, step, place, cached } => {
+                let cached = if *cached { "  (cached)" } else { "" };
+                self.line(image, &format!("{step}  {}:{}{cached}", place.file, place.line));
+            }
+            Event::StepOutput { image, line } => self.line(image, &format!("| {line}")),
+            Event::StepFinished { image, step, seconds: took } => {
+                self.line(image, &format!("{step}  done in {}", seconds(*took)));
+            }
+            Event::CheckStarted { .. } => {}
+            Event::CheckPassed { image, check, seconds: took } => {
+                self.line(image, &format!("check `{check}` passed in {}", seconds(*took)));
+            }
+            Event::ImageBuilt { image, reference, size, seconds: took, cached } => {
+                let cached = if *cached { ", all from the cache" } else { "" };
+                self.line(image, &format!("built {reference}, {} in {}{cached}", bytes(*size), seconds(*took)));
+            }
+            Event::ImageTagged { image, references } => self.line(image, &format!("tagged {}", references.join(", "))),
+            Event::ImageUpToDate { image } => self.line(image, "up to date"),
+            Event::ImageFailed { image, diagnostic } => {
+                self.line(image, "failed");
+                self.drawn(diagnostic);
+            }
+            Event::ImageSkipped { image, because } => self.line(image, &format!("skipped: {because}")),
+            Event::DownloadStarted { url, total } => {
+                let total = total.map(|total| format!("  {}", bytes(total))).unwrap_or_default();
+                self.said.insert(url.clone(), Instant::now());
+                self.line("download", &format!("{url}{total}"));
+            }
+            Event::DownloadProgress { url, bytes, total } => self.download_progress(url, *bytes, *total),
+            Event::DownloadRetried { url, attempt, because } => {
+                self.line("download", &format!("{url}  attempt {attempt}: {because}"));
+            }
+            Event::DownloadFinished { url, bytes: count, seconds: took } => {
+                self.line("download", &format!("{url}  {} in {}", bytes(*count), seconds(*took)));
+            }
+            Event::PullStarted { reference } => self.line("pull", reference),
+            Event::PullFinished { reference, seconds: took } => {
+                self.line("pull", &format!("{reference}  done in {}", seconds(*took)));
+            }
+            Event::PushStarted { image, reference } => self.line(image, &format!("pushes {reference}")),
+            Event::PushProgress { .. } => {}
+            Event::PushRetried { image, reference, attempt, because } => {
+                self.line(image, &format!("pushes {reference}, attempt {attempt}: {because}"));
+            }
+            Event::Pushed { image, reference, digest, seconds: took } => {
+                self.line(image, &format!("pushed {reference}@{digest} in {}", seconds(*took)));
+            }
+            Event::PushUpToDate { image, reference } => self.line(image, &format!("{reference} is pushed already")),
+            Event::PushSkipped { image, because } => self.line(image, &format!("not pushed: {because}")),
+            Event::PushFailed { image, reference, diagnostic } => {
+                self.line(image, &format!("push of {reference} failed"));
+                self.drawn(diagnostic);
+            }
+            Event::Note { message } => self.line("f3s", message),
+            Event::Finished(summary) => {
+                let _ = writeln!(self.out, "{}", sentence(summary));
+            }
+        }
+        let _ = self.out.flush();
+    }
+}
+
+/// `built 4, up to date 6, pushed 4 in 12.3 s`.
+pub fn sentence(summary: &Summary) -> String {
+    let counts = [
+        ("built", summary.built),
+        ("tagged", summary.tagged),
+        ("up to date", summary.up_to_date),
+        ("pushed", summary.pushed),
+        ("failed", summary.failed),
+        ("skipped", summary.skipped),
+    ];
+    let parts: Vec<String> =
+        counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what} {count}")).collect();
+    let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let interrupted = if summary.interrupted { "interrupted: " } else { "" };
+    format!("{interrupted}{parts} in {}", seconds(summary.seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_one_sentence() {
+        let summary = Summary { built: 4, up_to_date: 6, pushed: 4, seconds: 12.34, ..Summary::default() };
+        assert_eq!(sentence(&summary), "built 4, up to date 6, pushed 4 in 12.3 s");
+        assert_eq!(sentence(&Summary::default()), "nothing to do in 0.00 s");
+    }
+}
