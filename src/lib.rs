@@ -27,5 +27,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod recipe;
 pub mod report;
+#[expect(clippy::disallowed_types, reason = "Rhai lives in this room")]
 pub mod script;
+pub mod shell;
 pub mod world;

@@ -203,6 +203,9 @@ mod tests {
             let mut header = tar::Header::new_gnu();
             header.set_entry_type(*kind);
             header.set_mode(0o644);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
             let link = matches!(kind, tar::EntryType::Symlink | tar::EntryType::Link);
             header.set_size(if link { 0 } else { content.len() as u64 });
             // `append_data` itself would refuse a path that leaves the folder.

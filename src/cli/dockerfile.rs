@@ -36,9 +36,12 @@ fn text(image: &PlannedImage, several: bool, comments: bool) -> String {
     }
     for instruction in &image.dockerfile.instructions {
         if comments {
-            for step in instruction.steps.iter().map(|index| &image.steps[*index]) {
-                text.push_str(&format!("# {}  {}\n", step.origin.place, step.summary));
-            }
+            let steps = instruction.steps.iter().map(|index| &image.steps[*index]);
+            let mut origins: Vec<String> =
+                steps.map(|step| format!("# {}  {}\n", step.origin.place, step.summary)).collect();
+            // A library function records several steps from one line.
+            origins.dedup();
+            text.push_str(&origins.concat());
         }
         text.push_str(&instruction.text);
         text.push('\n');

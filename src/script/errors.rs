@@ -31,6 +31,9 @@ pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
         ParseErrorType::Reserved(word) if matches!(word.as_str(), "eval" | "try" | "catch") => {
             Diagnostic::error(format!("`{word}` does not exist in recipes")).at(place)
         }
+        ParseErrorType::Reserved(word) if word == "#" => {
+            Diagnostic::error("`#` begins nothing").at(place).hint("comments start with `//`, maps with `#{`")
+        }
         ParseErrorType::Reserved(word) => Diagnostic::error(format!("`{word}` is a reserved word"))
             .at(place)
             .hint(format!("as a key of a map write `\"{word}\"`, with quotes")),
@@ -42,7 +45,7 @@ pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
                 return Diagnostic { message: "a version stands without quotes".to_owned(), ..error }
                     .hint("quote versions: `\"3.20\"`, since a number would lose its last zero");
             }
-            error.hint_if(remedy(text, position))
+            error
         }
     }
 }
@@ -58,11 +61,6 @@ fn is_unquoted_version(text: &str, position: Position) -> bool {
     let after: String = chars[at..].iter().take_while(part).collect();
     let number = format!("{before}{after}");
     number.contains('.') && number.starts_with(|c: char| c.is_ascii_digit())
-}
-
-fn remedy(text: &str, position: Position) -> Option<String> {
-    let line = text.lines().nth(position.line()? - 1)?;
-    line.trim_start().starts_with('#').then(|| "comments start with `//`".to_owned())
 }
 
 /// The last character before a position that is neither white space nor comment, and the word it ends.

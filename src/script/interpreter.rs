@@ -24,18 +24,15 @@ const MAX_COLLECTION: usize = 100_000;
 /// Bytes of stack for a thread that parses and runs scripts: the depths above need some 10 MiB in a debug build.
 pub const STACK: usize = 32 * 1024 * 1024;
 
-#[expect(clippy::disallowed_types, reason = "this is where Rhai is set up")]
-type RhaiEngine = Engine;
-
 pub struct Interpreter {
-    engine: RhaiEngine,
+    engine: Engine,
     lint: Arc<Lint>,
     project: Arc<Project>,
 }
 
 /// An engine with limits, host functions and library, but without a project.
-pub fn engine() -> RhaiEngine {
-    let mut engine = RhaiEngine::new_raw();
+pub fn engine() -> Engine {
+    let mut engine = Engine::new_raw();
     StandardPackage::new().register_into_engine(&mut engine);
     // Folded constant maps would lose the positions of their keys.
     engine.set_optimization_level(OptimizationLevel::None);
@@ -66,7 +63,7 @@ impl Interpreter {
     }
 
     /// Compiles and lints a script.
-    pub fn compile(engine: &RhaiEngine, lint: &Lint, file: &str, text: &str) -> Result<AST, Vec<Diagnostic>> {
+    pub fn compile(engine: &Engine, lint: &Lint, file: &str, text: &str) -> Result<AST, Vec<Diagnostic>> {
         if text.len() > MAX_SCRIPT {
             let message = format!("the script is {} KB long; the limit is {} KB", text.len() / 1000, MAX_SCRIPT / 1024);
             let error = Diagnostic::error(message).at(Place::start_of(file));
@@ -77,7 +74,7 @@ impl Interpreter {
         }
         let mut ast = engine.compile(text).map_err(|error| vec![errors::of_parsing(file, text, &error)])?;
         ast.set_source(file);
-        let mistakes = lint.examine(file, &ast);
+        let mistakes = lint.examine(file, text, &ast);
         if mistakes.is_empty() { Ok(ast) } else { Err(mistakes) }
     }
 

@@ -33,13 +33,13 @@ impl Lint {
     }
 
     /// The mistakes of a script, in the order of their lines.
-    pub fn examine(&self, file: &str, ast: &AST) -> Vec<Diagnostic> {
+    pub fn examine(&self, file: &str, text: &str, ast: &AST) -> Vec<Diagnostic> {
         let own: BTreeMap<&str, Vec<usize>> = ast.iter_functions().fold(BTreeMap::new(), |mut own, function| {
             own.entry(function.name).or_insert_with(Vec::new).push(function.params.len());
             own
         });
         let variables = variables(ast);
-        let mut mistakes = self.shadowing(file, ast);
+        let mut mistakes = self.shadowing(file, text, ast);
         ast.walk(&mut |path: &[ASTNode]| {
             if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = path.last()
                 && call.op_token.is_none()
@@ -56,11 +56,11 @@ impl Lint {
     }
 
     /// User functions named like one of ours: they would replace it inside the library, too.
-    fn shadowing(&self, file: &str, ast: &AST) -> Vec<Diagnostic> {
+    fn shadowing(&self, file: &str, text: &str, ast: &AST) -> Vec<Diagnostic> {
         let mut mistakes = Vec::new();
         for function in ast.iter_fn_def() {
             if self.ours.contains_key(function.name.as_str()) {
-                let place = origin::place(file, function.body.start_position());
+                let place = name_of(file, text, function.name.as_str(), function.body.start_position());
                 mistakes.push(
                     Diagnostic::error(format!("`{}` is a function of f3s", function.name))
                         .at(place)
@@ -125,10 +125,26 @@ impl Lint {
     }
 }
 
+/// Where a function's name stands in its definition: Rhai keeps only where its body begins.
+fn name_of(file: &str, text: &str, name: &str, body: Position) -> Place {
+    let lines: Vec<&str> = text.lines().take(body.line().unwrap_or(1)).collect();
+    let found = lines.iter().enumerate().rev().find_map(|(number, line)| {
+        let at = line.find("fn ")? + 3;
+        let at = at + line[at..].find(name)?;
+        Some(Place::new(file, number as u32 + 1, line[..at].chars().count() as u32 + 1))
+    });
+    found.unwrap_or_else(|| origin::place(file, body))
+}
+
 fn wrong_count(name: &str, arities: &[usize], given: usize, usage: Option<String>) -> Diagnostic {
     let counts: Vec<String> = arities.iter().map(ToString::to_string).collect();
     let noun = if arities == [1] { "argument" } else { "arguments" };
-    let takes = if arities == [0] { "no".to_owned() } else { counts.join(" or ") };
+    let takes = match counts.split_last() {
+        _ if arities == [0] => "no".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "no".to_owned(),
+    };
     Diagnostic::error(format!("`{name}` takes {takes} {noun}, not {given}")).hint_if(usage)
 }
 

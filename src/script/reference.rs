@@ -32,7 +32,6 @@ pub fn functions() -> Vec<FunctionDoc> {
 }
 
 /// The functions of an engine that bear documentation of f3s.
-#[expect(clippy::disallowed_types, reason = "the reference is read off the engine")]
 pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
     struct Raw {
         name: String,

@@ -2,11 +2,11 @@
 //! which files arrive by bind mounts below `/dev/f3s`: `/dev` is a file system of its own while a command runs, so that
 //! no trace of the mounts stays in the layer.
 
-use super::quote;
 use super::script::{self, Body};
 use super::{Lowerer, instruction, located};
 use crate::diagnostic::Diagnostic;
 use crate::recipe::{Copy, CopySource, Step, StepKind};
+use crate::shell;
 
 /// What becomes one instruction, or one layer of several steps.
 #[derive(Debug, PartialEq)]
@@ -84,7 +84,8 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    /// The commands of one step of a group, and whether they need a subshell.
+    /// The commands of one step of a group, and whether they run in a subshell: what a command does to its shell ends
+    /// with its step, as in a layer of its own.
     fn part(&mut self, step: &Step, mounts: &mut Mounts) -> Result<(Body, bool), Diagnostic> {
         let mut body = Body::default();
         match &step.kind {
@@ -94,7 +95,7 @@ impl Lowerer<'_> {
                         .hint("give the command a layer of its own, or use `su` in it"));
                 }
                 mounts.flags.extend(self.run_flags(run)?);
-                return Ok((Body::of_run(run), !run.env.is_empty() || run.workdir.is_some()));
+                return Ok((Body::of_run(run), true));
             }
             StepKind::Write(write) => {
                 let source = mounts.bind(&self.write_source(write), None);
@@ -108,9 +109,9 @@ impl Lowerer<'_> {
             }
             StepKind::Unpack(unpack) => {
                 let source = mounts.bind(&self.unpack_source(unpack), None);
-                let target = quote::shell(&unpack.target);
+                let target = shell::quote(&unpack.target);
                 body.command(&format!("mkdir -p {target}"));
-                body.command(&format!("tar -xpf {} -C {target}", quote::shell(&source)));
+                body.command(&format!("tar -xpf {} -C {target}", shell::quote(&source)));
             }
             StepKind::Copy(copy) => self.copied(copy, mounts, &mut body)?,
             config => unreachable!("{config:?} makes no layer"),
@@ -143,7 +144,7 @@ impl Lowerer<'_> {
                 true => format!("{}{}", copy.target, path.rsplit('/').next().unwrap_or_default()),
                 false => copy.target.clone(),
             };
-            let (word, into) = (quote::shell(&source), quote::shell(&copy.target));
+            let (word, into) = (shell::quote(&source), shell::quote(&copy.target));
             let as_folder = format!("mkdir -p {into}; cp -a {word}/. {into}");
             match folder {
                 Some(true) => body.command(&as_folder),
@@ -180,16 +181,16 @@ fn in_the_middle(step: &Step) -> Result<Vec<String>, Diagnostic> {
 
 fn file(body: &mut Body, source: &str, target: &str) {
     let folder = target.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
-    body.command(&format!("mkdir -p {}", quote::shell(folder)));
-    body.command(&format!("cp -p {} {}", quote::shell(source), quote::shell(target)));
+    body.command(&format!("mkdir -p {}", shell::quote(folder)));
+    body.command(&format!("cp -p {} {}", shell::quote(source), shell::quote(target)));
 }
 
 fn owner(body: &mut Body, target: &str, chown: Option<&str>, chmod: Option<&str>) {
     if let Some(chown) = chown {
-        body.command(&format!("chown {} {}", quote::shell(chown), quote::shell(target)));
+        body.command(&format!("chown {} {}", shell::quote(chown), shell::quote(target)));
     }
     if let Some(chmod) = chmod {
-        body.command(&format!("chmod {chmod} {}", quote::shell(target)));
+        body.command(&format!("chmod {chmod} {}", shell::quote(target)));
     }
 }
 

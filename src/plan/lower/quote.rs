@@ -1,4 +1,4 @@
-//! Quoting for the Dockerfile's words and for the shell.
+//! Quoting for the Dockerfile's words.
 
 /// A value in double quotes, as `ENV` and `LABEL` read it: `$` means nothing.
 pub fn double(value: &str) -> String {
@@ -21,18 +21,4 @@ pub fn expanded(word: &str) -> String {
 pub fn json<T: AsRef<str>>(words: &[T]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     serde_json::to_string(&words).expect("texts are JSON")
-}
-
-/// One word for the shell.
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    always(word)
-}
-
-/// One word for the shell, in quotes even where it needs none.
-pub fn always(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }

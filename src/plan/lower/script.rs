@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::quote;
 use crate::recipe::Run;
+use crate::shell;
 
 /// The lines of a `RUN`, each one command or the commands of one step.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     lines: Vec<String>,
+    /// Several steps: what they write to standard error joins standard output, so that all comes in order.
+    grouped: bool,
     /// Some command cannot stand in one logical line.
     multiline: bool,
     piped: bool,
@@ -30,7 +33,7 @@ impl Body {
             self.command(&export(name, value));
         }
         if let Some(workdir) = workdir {
-            self.command(&format!("cd {}", quote::shell(workdir)));
+            self.command(&format!("cd {}", shell::quote(workdir)));
         }
     }
 
@@ -51,9 +54,9 @@ impl Body {
         self.lines.join("; ")
     }
 
-    /// The commands of one of several steps, which says its number on standard error before it begins. What it sets
-    /// for its own commands stays in a subshell.
+    /// The commands of one of several steps, which says its number before it begins. `isolated`: in a subshell.
     pub fn step(&mut self, number: usize, step: Body, isolated: bool) {
+        self.grouped = true;
         self.multiline |= step.multiline;
         self.piped |= step.piped;
         let separator = if step.multiline { "\n" } else { "; " };
@@ -63,11 +66,11 @@ impl Body {
             (true, false) => format!("({commands})"),
             (true, true) => format!("(\n{commands}\n)"),
         };
-        self.lines.push(format!("echo '{MARK}{number}' >&2{separator}{commands}"));
+        self.lines.push(format!("echo '{MARK}{number}'{separator}{commands}"));
     }
 
     /// The whole instruction.
-    pub fn instruction(&self, flags: &[String], shell: &[String]) -> String {
+    pub fn instruction(&self, flags: &[String], interpreter: &[String]) -> String {
         let mut text = String::from("RUN ");
         for flag in flags {
             text.push_str(flag);
@@ -75,13 +78,15 @@ impl Body {
         }
         let pipefail = "(set -o pipefail) 2>/dev/null && set -o pipefail";
         if self.multiline {
-            let first = if self.piped { format!("set -eu\n{pipefail}\n") } else { "set -eu\n".to_owned() };
+            let joined = if self.grouped { "exec 2>&1\n" } else { "" };
+            let first =
+                if self.piped { format!("set -eu\n{joined}{pipefail}\n") } else { format!("set -eu\n{joined}") };
             let words: Vec<String> =
-                shell.iter().cloned().chain([format!("{first}{}", self.lines.join("\n"))]).collect();
+                interpreter.iter().cloned().chain([format!("{first}{}", self.lines.join("\n"))]).collect();
             text.push_str(&quote::json(&words));
             return text;
         }
-        text.push_str("set -eu;");
+        text.push_str(if self.grouped { "set -eu; exec 2>&1;" } else { "set -eu;" });
         if self.piped {
             text.push_str(&format!(" {pipefail};"));
         }
@@ -97,7 +102,7 @@ impl Body {
 pub const MARK: &str = "#f3s ";
 
 pub fn export(name: &str, value: &str) -> String {
-    format!("export {name}={}", quote::always(value))
+    format!("export {name}={}", shell::always_quote(value))
 }
 
 /// True for a command that would mean something else within one line behind `;`: several lines, comments,

@@ -53,7 +53,7 @@ pub mod functions {
     /// place(init, "/usr/local/bin/dumb-init", #{ chmod: "755" });
     /// ```
     /// ```dockerfile
-    /// COPY --chmod=755 .f3s/artifacts/8ab54ec6a1d39cf5/dumb-init_1.2.5 /usr/local/bin/dumb-init
+    /// COPY --chmod=755 .f3s/artifacts/KEY/dumb-init_1.2.5 /usr/local/bin/dumb-init
     /// ```
     #[rhai_fn(return_raw)]
     pub fn download(ctx: NativeCallContext, url: Dynamic, opts: Dynamic) -> Outcome<ArtifactHandle> {
@@ -91,7 +91,7 @@ pub mod functions {
     /// unpack(source, "/src");
     /// ```
     /// ```dockerfile
-    /// ADD .f3s/artifacts/6c3b5bfb1f1b3f4d/reporter.tar /src/
+    /// ADD .f3s/artifacts/KEY/reporter.tar /src/
     /// ```
     #[rhai_fn(return_raw)]
     pub fn git(ctx: NativeCallContext, url: Dynamic, opts: Dynamic) -> Outcome<ArtifactHandle> {
@@ -127,7 +127,7 @@ pub mod functions {
     /// unpack(agent, "/opt/agent", #{ strip: 1, exclude: "*.md" });
     /// ```
     /// ```dockerfile
-    /// ADD .f3s/artifacts/1e0f4c7f5c2e2f2b/agent-8.5.0.tar /opt/agent/
+    /// ADD .f3s/artifacts/KEY/agent-8.5.0.tar /opt/agent/
     /// ```
     #[rhai_fn(return_raw)]
     pub fn unpack(ctx: NativeCallContext, artifact: Dynamic, folder: Dynamic, opts: Dynamic) -> Outcome<()> {
@@ -168,7 +168,7 @@ pub mod functions {
     /// place(download("https://example.com/app.jar"), "/app/");
     /// ```
     /// ```dockerfile
-    /// COPY .f3s/artifacts/4b6d1a02b1a6a0b3/app.jar /app/app.jar
+    /// COPY .f3s/artifacts/KEY/app.jar /app/app.jar
     /// ```
     #[rhai_fn(return_raw)]
     pub fn place(ctx: NativeCallContext, artifact: Dynamic, path: Dynamic, opts: Dynamic) -> Outcome<()> {

@@ -111,7 +111,7 @@ pub mod functions {
     /// description("JMeter controller");
     /// ```
     /// ```dockerfile
-    /// LABEL org.opencontainers.image.description="JMeter controller"
+    /// LABEL org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="JMeter controller" org.opencontainers.image.title="example"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn description(ctx: NativeCallContext, text: Dynamic) -> Outcome<()> {

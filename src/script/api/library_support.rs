@@ -51,23 +51,22 @@ pub mod functions {
         call.fail(message)
     }
 
-    /// Quotes a text for the shell: one word, whatever it holds.
+    /// Quotes a text for the shell: one word, whatever it holds. A list becomes several words.
     ///
     /// ```rhai
-    /// run("echo " + quote("it's"));
+    /// run("echo " + quote(["it's", "so"]));
     /// ```
     /// ```dockerfile
-    /// RUN set -eu; echo 'it'\''s'
+    /// RUN set -eu; echo 'it'\''s' so
     /// ```
     #[rhai_fn(return_raw)]
     pub fn quote(ctx: NativeCallContext, text: Dynamic) -> Outcome<String> {
         let call = Call::new(&ctx);
-        let text = call.value("text", &text)?.to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            return Ok(text);
-        }
-        Ok(format!("'{}'", text.replace('\'', "'\\''")))
+        let words = match text.clone().try_cast::<rhai::Array>() {
+            Some(list) => list.iter().map(|word| call.value("text", word)).collect::<Outcome<Vec<_>>>()?,
+            None => vec![call.value("text", &text)?],
+        };
+        Ok(words.iter().map(|word| crate::shell::quote(&word.to_string())).collect::<Vec<_>>().join(" "))
     }
 
     /// Returns where `[mirrors]` in `f3s.toml` or `--mirror` lead for a URL; the URL itself when they say nothing.

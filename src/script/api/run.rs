@@ -143,9 +143,9 @@ pub mod functions {
     /// cleanup("rm -rf /src");
     /// ```
     /// ```dockerfile
-    /// RUN set -eu; \
-    ///     echo '#f3s 0' >&2; make install; \
-    ///     echo '#f3s 1' >&2; rm -rf /src
+    /// RUN set -eu; exec 2>&1; \
+    ///     echo '#f3s 0'; (make install); \
+    ///     echo '#f3s 1'; (rm -rf /src)
     /// ```
     #[rhai_fn(return_raw)]
     pub fn cleanup(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {

@@ -111,9 +111,9 @@ pub mod functions {
     /// ```
     /// ```dockerfile
     /// RUN --mount=type=bind,source=.f3s/write/1/motd,target=/dev/f3s/1/motd \
-    ///     set -eu; \
-    ///     echo '#f3s 0' >&2; mkdir -p /etc; cp -p /dev/f3s/1/motd /etc/motd; \
-    ///     echo '#f3s 1' >&2; chmod 600 /etc/motd
+    ///     set -eu; exec 2>&1; \
+    ///     echo '#f3s 0'; mkdir -p /etc; cp -p /dev/f3s/1/motd /etc/motd; \
+    ///     echo '#f3s 1'; (chmod 600 /etc/motd)
     /// ```
     #[rhai_fn(return_raw)]
     pub fn layer(ctx: NativeCallContext, name: Dynamic, body: FnPtr) -> Outcome<()> {

@@ -1,0 +1,10 @@
+//! What f3s says and plans, without engine and network.
+
+mod cli;
+mod diagnostics;
+mod examples;
+mod golden;
+mod project;
+mod reference;
+mod rooms;
+mod variants;

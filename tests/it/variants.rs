@@ -1,0 +1,81 @@
+//! Parameters, and the variants that axes make.
+
+use f3s::config::Config;
+use f3s::plan::Plan;
+use f3s::script::{Request, Setting};
+use f3s::world::Memory;
+
+use crate::project::plan;
+
+const JDK: &str = r#"
+let alpine = param("alpine", each(["3.12", "3.13"]), "Alpine's release");
+let jdk = param("jdk", each(["8", "11"]), "JDK");
+base("alpine:" + alpine);
+tag("alpine" + alpine + "-jdk" + jdk);
+env("JDK", jdk);
+"#;
+
+fn names(plan: &Plan) -> Vec<String> {
+    plan.images.iter().map(|image| image.name.clone()).collect()
+}
+
+fn set(recipe: Option<&str>, name: &str, value: &str) -> Request {
+    let setting = Setting { recipe: recipe.map(str::to_owned), name: name.to_owned(), value: value.to_owned() };
+    Request { recipes: vec![], set: vec![setting] }
+}
+
+#[test]
+fn two_releases_times_two_jdks_are_four_images() {
+    let world = || Memory::new().file("scripts/java.rhai", JDK);
+    let all = plan(world(), &Config::default(), &Request::default()).unwrap();
+    let expected =
+        ["java[alpine=3.12,jdk=11]", "java[alpine=3.12,jdk=8]", "java[alpine=3.13,jdk=11]", "java[alpine=3.13,jdk=8]"];
+    let mut found = names(&all);
+    found.sort();
+    assert_eq!(found, expected);
+    let references: Vec<String> = all.images.iter().map(|image| image.references[0].to_string()).collect();
+    assert!(references.contains(&"java:alpine3.12-jdk11".to_owned()), "{references:?}");
+
+    let narrowed = plan(world(), &Config::default(), &set(None, "jdk", "11")).unwrap();
+    assert_eq!(narrowed.images.len(), 2);
+    let wrong = plan(world(), &Config::default(), &set(None, "jdk", "12")).unwrap_err();
+    assert!(wrong.to_string().contains("`12` is no value of parameter `jdk`"), "{wrong}");
+}
+
+#[test]
+fn a_variant_is_chosen_by_the_edge() {
+    let app = r#"base("java", #{ alpine: "3.13", jdk: "11" });"#;
+    let world = Memory::new().file("scripts/java.rhai", JDK).file("scripts/app.rhai", app);
+    let request = Request { recipes: vec!["app".to_owned()], set: vec![] };
+    let chosen = plan(world, &Config::default(), &request).unwrap();
+    assert_eq!(names(&chosen), ["java[alpine=3.13,jdk=11]", "app"]);
+
+    let open = Memory::new().file("scripts/java.rhai", JDK).file("scripts/app.rhai", r#"base("java");"#);
+    let error = plan(open, &Config::default(), &request).unwrap_err();
+    assert!(error.to_string().contains("has several variants"), "{error}");
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    let bytes = || {
+        let plan = plan(Memory::new().file("scripts/java.rhai", JDK), &Config::default(), &Request::default()).unwrap();
+        serde_json::to_string(&plan).unwrap()
+    };
+    assert_eq!(bytes(), bytes());
+}
+
+/// The fingerprint of one recipe.
+fn fingerprint(script: &str) -> String {
+    crate::project::plan_script(script).unwrap().images[0].fingerprint.to_string()
+}
+
+#[test]
+fn comments_tags_checks_and_white_space_change_no_fingerprint() {
+    let plain = fingerprint("base(\"alpine:3.13\");\nrun(\"echo a\");");
+    assert_eq!(
+        plain,
+        fingerprint("// why\nbase( \"alpine:3.13\" );\n\nrun(\"echo a\");\ncheck(\"true\");\ntag(\"x\");\npush();")
+    );
+    assert_ne!(plain, fingerprint("base(\"alpine:3.13\");\nrun(\"echo b\");"));
+    assert_ne!(plain, fingerprint("base(\"alpine:3.12\");\nrun(\"echo a\");"));
+}
