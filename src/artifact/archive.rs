@@ -170,6 +170,8 @@ fn add_folder<W: io::Write>(builder: &mut tar::Builder<W>, folder: &Path, prefix
         let metadata = full.symlink_metadata()?;
         let mut header = tar::Header::new_gnu();
         header.set_mtime(TIME);
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_size(0);
         if metadata.is_dir() {
             header.set_entry_type(tar::EntryType::Directory);

@@ -14,9 +14,11 @@ use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events};
 
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
-/// temporary files.
+/// temporary files. `url` is what the recipe wrote, `from` where mirrors lead.
+#[expect(clippy::too_many_arguments, reason = "TEMP")]
 pub async fn fetch(
     url: &str,
+    from: &str,
     reference: Option<&str>,
     work: &Path,
     target: &Path,
@@ -28,7 +30,7 @@ pub async fn fetch(
     let tree =
         tempfile::tempdir_in(work).map_err(|error| Diagnostic::error(format!("no temporary folder: {error}")))?;
     tokio::select! {
-        result = check_out(url, reference, tree.path()) => result?,
+        result = check_out(from, reference, tree.path()) => result?,
         () = cancel.cancelled() => return Err(Diagnostic::error(format!("the fetch of `{url}` was cancelled"))),
     }
     let (folder, file) = (tree.path().to_owned(), target.to_owned());

@@ -66,7 +66,7 @@ impl Store {
             ArtifactSource::Git { url, reference } => {
                 let from = self.mirrors.rewrite(url);
                 let work = self.root.join("partial");
-                git::fetch(&from, reference.as_deref(), &work, partial.path(), events, cancel).await
+                git::fetch(url, &from, reference.as_deref(), &work, partial.path(), events, cancel).await
             }
         };
         let digest = digest.map_err(|error| error.at(artifact.origin.clone()))?;

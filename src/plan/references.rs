@@ -53,11 +53,14 @@ fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef
     })
 }
 
-/// `f3s/NAME:FINGERPRINT`.
+/// `f3s/RECIPE:FINGERPRINT`: the recipe's name where that can stand in a reference, since two recipes may give their
+/// images one name.
 pub fn internal(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
+    let stem = recipe.key.recipe.as_str();
+    let name = if ImageRef::is_name(stem) { stem } else { &recipe.name };
     ImageRef {
         registry: None,
-        name: format!("f3s/{}", recipe.name),
+        name: format!("f3s/{name}"),
         tag: Some(fingerprint.prefix().to_owned()),
         digest: None,
     }

@@ -1,0 +1,63 @@
+"""The engines of the lab: the system's dockerd, and Docker 26 from Debian 13's packages, unpacked beside it."""
+
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+DEBIAN = "http://deb.debian.org/debian"
+DOCKER_26 = ["docker.io", "containerd", "runc"]
+
+
+def docker_26(cache: Path) -> Path:
+    """The folder of its programs; fetched once for a machine."""
+    root = cache / "docker26"
+    if (root / "complete").exists():
+        return root
+    print("lab: fetching Docker 26 (once)", file=sys.stderr)
+    with urllib.request.urlopen(f"{DEBIAN}/dists/trixie/main/binary-amd64/Packages.xz", timeout=60) as answer:
+        listing = lzma.decompress(answer.read()).decode()
+    for name in DOCKER_26:
+        entry = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", listing, re.MULTILINE).group(0)
+        path = re.search(r"^Filename: (.+)$", entry, re.MULTILINE).group(1)
+        package = cache / f"{name}.deb"
+        with urllib.request.urlopen(f"{DEBIAN}/{path}", timeout=60) as answer, open(package, "wb") as file:
+            shutil.copyfileobj(answer, file)
+        subprocess.run(["dpkg", "-x", package, root], check=True)
+        package.unlink()
+    (root / "complete").touch()
+    return root
+
+
+def start(folder: Path, socket: Path, programs: Path | None) -> subprocess.Popen:
+    """A dockerd with its own data, socket and containerd. `programs`: where it is unpacked; the system's when None."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    dockerd = "dockerd"
+    if programs:
+        folders = [programs / "usr/sbin", programs / "usr/bin"]
+        environment["PATH"] = ":".join([*map(str, folders), environment["PATH"]])
+        dockerd = str(programs / "usr/sbin/dockerd")
+    words = [dockerd, "--host", f"unix://{socket}", "--data-root", folder / "data", "--exec-root", folder / "run"]
+    # Steps run in the host's network, to reach the lab on loopback; checks have none.
+    words += ["--pidfile", folder / "pid", "--bridge", "none", "--iptables=false"]
+    with open(folder / "log", "w") as log:
+        process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    for _ in range(600):
+        if answers(socket):
+            return process
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    log = (folder / "log").read_text().splitlines()[-10:]
+    raise SystemExit("lab: the engine did not start:\n" + "\n".join(log))
+
+
+def answers(socket: Path) -> bool:
+    words = ["docker", "--host", f"unix://{socket}", "version", "--format", "{{.Server.Version}}"]
+    return subprocess.run(words, capture_output=True).returncode == 0
