@@ -15,9 +15,6 @@ use crate::diagnostic::Diagnostic;
 /// dockerd answers in a second or two; an old machine on a slow disk takes longer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// A network that the default bridge of another dockerd on the machine does not use.
-const BRIDGE_ADDRESS: &str = "172.30.254.1/24";
-const BRIDGE: &str = "f3s0";
 
 pub struct Private {
     /// Data, socket, process id and log.
@@ -67,13 +64,29 @@ impl Private {
         }
     }
 
-    /// The process of the engine: alive, and a dockerd of this very folder. A number in a file proves nothing.
+    /// The process of the engine.
     fn pid(&self) -> Option<Pid> {
-        let number: i32 = std::fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()?;
+        self.process(&self.pid_file(), "dockerd")
+    }
+
+    /// The process that a file names: alive, of that program and of this very folder. A number in a file proves nothing.
+    fn process(&self, file: &Path, program: &str) -> Option<Pid> {
+        let number: i32 = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
         let words = std::fs::read(format!("/proc/{number}/cmdline")).ok()?;
         let words = String::from_utf8_lossy(&words).into_owned();
-        let ours = words.contains("dockerd") && words.contains(&*self.folder.to_string_lossy());
+        let ours = words.contains(program) && words.contains(&*self.folder.to_string_lossy());
         Pid::from_raw(number).filter(|_| ours)
+    }
+
+    /// Process ids of an engine that was killed: dockerd would refuse to start over its own, and would wait for a
+    /// containerd that is gone.
+    fn remove_stale_pid_files(&self) {
+        let containerd = self.folder.join("run/containerd/containerd.pid");
+        for (file, program) in [(self.pid_file(), "dockerd"), (containerd, "containerd")] {
+            if self.process(&file, program).is_none() {
+                let _ = std::fs::remove_file(file);
+            }
+        }
     }
 
     /// Starts the engine and waits until it answers. Two at once start one.
@@ -107,6 +120,23 @@ impl Private {
         Err(self.did_not_start())
     }
 
+    /// A number of the folder's own: two private engines share no network.
+    fn number(&self) -> u8 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.folder.hash(&mut hasher);
+        hasher.finish() as u8
+    }
+
+    fn bridge(&self) -> String {
+        format!("f3s{}", self.number())
+    }
+
+    /// In a network that the default bridge of another dockerd does not use.
+    fn bridge_address(&self) -> String {
+        format!("172.30.{}.1/24", self.number())
+    }
+
     fn lock(&self) -> Result<File, Diagnostic> {
         let path = self.folder.join("lock");
         let file = File::create(&path).map_err(|error| Diagnostic::error(format!("`{}`: {error}", path.display())))?;
@@ -119,14 +149,16 @@ impl Private {
         use std::os::unix::process::CommandExt;
         let failed =
             |error: std::io::Error| Diagnostic::error(format!("`{}` cannot be started: {error}", dockerd.display()));
+        self.remove_stale_pid_files();
         let log = File::create(self.log()).map_err(failed)?;
         let path = |name: &str| self.folder.join(name).display().to_string();
-        let bridged = bridge();
+        let bridge = self.bridge();
+        let bridged = make_bridge(&bridge, &self.bridge_address());
         let mut command = Command::new(dockerd);
         command
             .args(["--host", &self.address().to_string(), "--data-root", &path("data"), "--exec-root", &path("run")])
             .args(["--pidfile", &self.pid_file().display().to_string()])
-            .args(["--bridge", if bridged { BRIDGE } else { "none" }])
+            .args(["--bridge", if bridged { &bridge } else { "none" }])
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)
@@ -162,20 +194,20 @@ impl Private {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let _ = Command::new("ip").args(["link", "delete", BRIDGE]).stderr(Stdio::null()).status();
+        let _ = Command::new("ip").args(["link", "delete", &self.bridge()]).stderr(Stdio::null()).status();
         Ok(true)
     }
 }
 
 /// Makes the engine's own bridge; false when that cannot be, and build steps need `network = "host"`.
-fn bridge() -> bool {
+fn make_bridge(name: &str, address: &str) -> bool {
     let ip = |words: &[&str]| {
         Command::new("ip").args(words).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
-    let exists = Path::new("/sys/class/net").join(BRIDGE).exists();
-    let made = exists
-        || (ip(&["link", "add", BRIDGE, "type", "bridge"]) && ip(&["address", "add", BRIDGE_ADDRESS, "dev", BRIDGE]));
-    made && ip(&["link", "set", BRIDGE, "up"])
+    let exists = Path::new("/sys/class/net").join(name).exists();
+    let made =
+        exists || (ip(&["link", "add", name, "type", "bridge"]) && ip(&["address", "add", address, "dev", name]));
+    made && ip(&["link", "set", name, "up"])
 }
 
 fn program(name: &str) -> Option<PathBuf> {

@@ -58,12 +58,7 @@ fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef
 pub fn internal(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
     let stem = recipe.key.recipe.as_str();
     let name = if ImageRef::is_name(stem) { stem } else { &recipe.name };
-    ImageRef {
-        registry: None,
-        name: format!("f3s/{name}"),
-        tag: Some(fingerprint.prefix().to_owned()),
-        digest: None,
-    }
+    ImageRef { registry: None, name: format!("f3s/{name}"), tag: Some(fingerprint.prefix().to_owned()), digest: None }
 }
 
 /// The marker that these checks passed: other checks have another one. `None` without checks.

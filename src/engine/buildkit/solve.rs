@@ -60,11 +60,11 @@ impl Builder {
         cancel: &CancellationToken,
     ) -> Result<bool, EngineError> {
         let Request { image, offer, options } = request;
+        let mut progress = Progress::new(image, &offer.secrets, events);
         let session = Session::start(&self.address, offer, self.credentials.clone())
             .await
             .map_err(|error| EngineError::unreachable(&format!("the engine refused a build session: {error}")))?;
         let reference = random_id();
-        let mut progress = Progress::new(image, events);
         let (sender, mut statuses) = mpsc::unbounded_channel();
         let watching = tokio::spawn(watch(self.control.clone(), reference.clone(), sender));
 

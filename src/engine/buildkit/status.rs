@@ -31,6 +31,8 @@ struct Running {
 pub struct Progress<'a> {
     image: &'a PlannedImage,
     events: &'a Events,
+    /// Values that no line of output may show.
+    secrets: Vec<String>,
     running: BTreeMap<String, Running>,
     /// Vertexes with an error that stand for no instruction, such as loading a base.
     other_error: Option<String>,
@@ -38,8 +40,13 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    pub fn new(image: &'a PlannedImage, events: &'a Events) -> Self {
-        Progress { image, events, running: BTreeMap::new(), other_error: None, ran_a_step: false }
+    /// `secrets`: values that no line of output may show.
+    pub fn new(image: &'a PlannedImage, secrets: &BTreeMap<String, Vec<u8>>, events: &'a Events) -> Self {
+        let lines = secrets.values().map(|value| String::from_utf8_lossy(value).into_owned());
+        let lines = lines.flat_map(|value| value.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
+        // Shorter ones would hide half of the output.
+        let secrets = lines.filter(|line| line.len() >= 4).collect();
+        Progress { image, events, secrets, running: BTreeMap::new(), other_error: None, ran_a_step: false }
     }
 
     pub fn hear(&mut self, status: StatusResponse) {
@@ -97,7 +104,7 @@ impl<'a> Progress<'a> {
         let Some(running) = self.running.get_mut(&vertex.digest).filter(|running| !running.done) else { return };
         running.done = true;
         for (_, rest) in std::mem::take(&mut running.partial) {
-            say_line(self.events, self.image, running, &rest);
+            say_line(self.events, self.image, &self.secrets, running, &rest);
         }
         if let Some(step) = running.step.filter(|_| !vertex.cached && vertex.error.is_empty()) {
             self.ran_a_step = true;
@@ -111,7 +118,7 @@ impl<'a> Progress<'a> {
         text.extend_from_slice(&log.msg);
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let rest = text.split_off(end + 1);
-            say_line(self.events, self.image, running, &text[..end]);
+            say_line(self.events, self.image, &self.secrets, running, &text[..end]);
             text = rest;
         }
         running.partial.insert(log.stream, text);
@@ -159,9 +166,10 @@ impl<'a> Progress<'a> {
 
 fn step_failure(step: Option<&Step>, instruction: &Instruction, error: &str, output: &[&str]) -> Diagnostic {
     let exit = exit_code(error);
-    let message = match exit {
-        Some(code) => format!("a command failed with exit code {code}"),
-        None => first_line(error),
+    let message = match (exit, error.rsplit_once("did not complete successfully: ")) {
+        (Some(code), _) => format!("a command failed with exit code {code}"),
+        (None, Some((_, why))) => format!("a command cannot be run: {}", first_line(why)),
+        (None, None) => first_line(error),
     };
     let mut diagnostic = Diagnostic::error(message);
     if let Some(step) = step {
@@ -207,7 +215,7 @@ fn say_finished(events: &Events, image: &PlannedImage, step: usize, since: Insta
 }
 
 /// A line of output, or the mark by which a step of a group says that it begins.
-fn say_line(events: &Events, image: &PlannedImage, running: &mut Running, bytes: &[u8]) {
+fn say_line(events: &Events, image: &PlannedImage, secrets: &[String], running: &mut Running, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     // Progress bars overwrite their line.
     let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
@@ -224,6 +232,7 @@ fn say_line(events: &Events, image: &PlannedImage, running: &mut Running, bytes:
     if line.is_empty() {
         return;
     }
+    let line = &secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "***"));
     if running.last.len() == LAST_LINES {
         running.last.pop_front();
     }

@@ -1,0 +1,162 @@
+//! Downloads: retried, verified, unpacked on the host, in no layer what is left out.
+
+use std::io::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::lab::{Project, is_missing, requests, variable};
+
+const AGENT: &str = "archive.apache.org/dist/skywalking/8.5.0/apache-skywalking-apm-8.5.0.tar.gz";
+
+fn url(path: &str) -> String {
+    format!("{}/{path}", variable("F3S_LAB_UPSTREAM"))
+}
+
+/// The served file itself.
+fn sha256(path: &str) -> String {
+    let file = std::path::Path::new(&variable("F3S_LAB")).join("www").join(path);
+    Sha256::digest(std::fs::read(file).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A recipe on `scratch` that places one download.
+fn placing(project: &Project, url: &str, options: &str) {
+    project.recipe("a", &format!("base(\"scratch\");\nplace(download(\"{url}\", {options}), \"/file\");\n"));
+}
+
+#[test]
+fn a_right_checksum_passes_and_a_wrong_one_fails_without_a_second_try() {
+    let project = Project::new();
+    let from = url(&format!("{AGENT}?sha-{}", project.prefix));
+    placing(&project, &from, &format!("#{{ sha256: \"{}\" }}", sha256(AGENT)));
+    project.f3s(&["build"]).ok();
+    let wrong = Project::new();
+    let from = url(&format!("{AGENT}?sha-{}", wrong.prefix));
+    placing(&wrong, &from, &format!("#{{ sha256: \"{}\" }}", "0".repeat(64)));
+    let at = format!("--> scripts/{}.rhai:2:7", wrong.image("a"));
+    wrong.f3s(&["build"]).fails(1, &["the checksum of", "expected sha256 0000", &at]);
+    assert_eq!(requests(&format!("sha-{}", wrong.prefix)), 1);
+    // Nothing of it was kept.
+    wrong.f3s(&["build"]).fails(1, &["the checksum of"]);
+}
+
+#[test]
+fn servers_that_fail_twice_are_asked_again() {
+    for how in ["500-twice", "cut-twice"] {
+        let project = Project::new();
+        let from = url(&format!("flaky/{how}/{}/{AGENT}", project.prefix));
+        placing(&project, &from, &format!("#{{ sha256: \"{}\" }}", sha256(AGENT)));
+        let ran = project.f3s(&["build"]).ok();
+        assert!(ran.err.contains("attempt 3"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_download_that_is_always_cut_off_fails_and_leaves_nothing() {
+    let project = Project::new();
+    placing(&project, &url(&format!("flaky/cut/{}/{AGENT}", project.prefix)), "#{}");
+    project.f3s(&["build"]).fails(1, &["cannot be downloaded: cut off", "tried 5 times"]);
+    let partial = project.path().join("cache/artifacts/partial");
+    assert_eq!(std::fs::read_dir(partial).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(project.path().join("cache/artifacts/blobs")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_missing_file_says_404_and_a_mirror_leads_elsewhere() {
+    let project = Project::new();
+    let from = format!("https://upstream.invalid/{AGENT}");
+    placing(&project, &from, "#{}");
+    let mirror = |to: &str| format!("https://upstream.invalid/={to}");
+    project
+        .f3s(&["build", "--mirror", &mirror(&url("nowhere/"))])
+        .fails(1, &["the server answered 404", "`[mirrors]` lead to"]);
+    project.f3s(&["build", "--mirror", &mirror(&url(""))]).ok();
+    project.file("f3s.toml", &format!("[mirrors]\n\"https://upstream.invalid/\" = \"{}\"\n", url("")));
+    // Where it came from does not change what it is.
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
+}
+
+#[test]
+fn ctrl_c_ends_a_download_and_keeps_no_half_of_it() {
+    let project = Project::new();
+    placing(&project, &url(&format!("flaky/slow/{}/{AGENT}", project.prefix)), "#{}");
+    let child = project.start(&["run"]);
+    crate::failures::wait_until("the download runs", || requests(&format!("slow/{}", project.prefix)) == 1);
+    std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    project.wait(child).fails(130, &[]);
+    assert_eq!(std::fs::read_dir(project.path().join("cache/artifacts/partial")).unwrap().count(), 0);
+}
+
+#[test]
+fn archives_of_every_kind_are_unpacked_without_a_shell() {
+    let project = Project::new();
+    project.recipe(
+        "a",
+        &format!(
+            "base(\"scratch\");\nunpack(download(\"{}\"), \"/agent\", #{{ strip: 1, exclude: [\"oap-libs\", \"*.txt\"], chown: \"7:8\" }});\n\
+             unpack(download(\"{}\"), \"/zip\");\nunpack(git(\"{}\"), \"/src\", #{{ only: \"util\" }});\n",
+            url(AGENT),
+            url("jmeter-plugins.org/downloads/file/JMeterPlugins-Standard-1.4.0.zip"),
+            url("github.com/8710925/reporter"),
+        ),
+    );
+    project.f3s(&["build"]).ok();
+    let layers = project.layers("a").concat();
+    for path in ["agent/agent/skywalking-agent.jar", "zip/lib/ext/JMeterPlugins-Standard.jar", "src/util/SIMKAI.ttf"] {
+        assert!(layers.iter().any(|found| found == path), "{path} is not in {layers:?}");
+    }
+    for path in ["oap", "README.txt", "main.go", ".git"] {
+        assert!(!layers.iter().any(|found| found.contains(path)), "{path} is in {layers:?}");
+    }
+}
+
+#[test]
+fn an_archive_that_leaves_its_folder_is_refused() {
+    let project = Project::new();
+    // Served by the lab like any other file.
+    let name = format!("evil-{}.tar", project.prefix);
+    let served = std::path::Path::new(&variable("F3S_LAB")).join("www").join(&name);
+    let mut header = tar::Header::new_gnu();
+    header.as_gnu_mut().unwrap().name[..9].copy_from_slice(b"../passwd");
+    for set in [tar::Header::set_uid, tar::Header::set_gid] {
+        set(&mut header, 0);
+    }
+    header.set_mtime(0);
+    header.set_mode(0o644);
+    header.set_size(1);
+    header.set_cksum();
+    let mut archive = tar::Builder::new(std::fs::File::create(&served).unwrap());
+    archive.append(&header, &b"x"[..]).unwrap();
+    archive.into_inner().unwrap().flush().unwrap();
+    project.recipe("a", &format!("base(\"scratch\");\nunpack(download(\"{}\"), \"/a\");\n", url(&name)));
+    let ran = project.f3s(&["build"]);
+    std::fs::remove_file(served).unwrap();
+    ran.fails(1, &["`../passwd`", "outside of its folder"]);
+}
+
+#[test]
+fn trimmed_files_are_in_no_layer() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let mirror = format!("https://github.com/={}/github.com/", variable("F3S_LAB_UPSTREAM"));
+    project.recipe("jdk", "base(\"alpine:3.13\");\nkona_jdk();\ntrim_jdk(\"/opt/jdk\", #{ keep: [\"man\"] });\n");
+    project.f3s(&["build", "--mirror", &mirror]).ok();
+    let paths = project.layers("jdk").concat();
+    let home = "opt/TencentKona-8.0.5-282";
+    for kept in ["bin/java", "jre/lib/rt.jar", "man/file"] {
+        assert!(paths.contains(&format!("{home}/{kept}")), "{kept} is not in {paths:?}");
+    }
+    for gone in [
+        "src.zip",
+        "release",
+        "LICENSE",
+        "demo",
+        "jre/lib/desktop",
+        "jre/lib/locale",
+        "jre/lib/deploy.jar",
+        "lib/jconsole.jar",
+    ] {
+        assert!(!paths.iter().any(|path| path.starts_with(&format!("{home}/{gone}"))), "{gone} is in a layer");
+    }
+}

@@ -1,0 +1,129 @@
+//! Failures point at the script, and stop what they must.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::lab::{Project, docker, is_missing};
+
+#[test]
+fn a_failed_step_points_at_its_line_with_command_code_and_output() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("bad", "base(\"alpine:3.13\");\nrun(\"echo some output; echo on both >&2; exit 42\");\n");
+    project.recipe("child", "base(\"@bad\");\n");
+    let ran = project.f3s(&["run"]);
+    let file = format!("--> scripts/{}.rhai:2:1", project.image("bad"));
+    let ran = ran.fails(1, &["exit code 42", &file, "the command:", "some output", "on both"]);
+    assert!(
+        ran.err.contains(&format!("{}  skipped: {} is not there", project.image("child"), project.image("bad"))),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.summary(), "failed 1, skipped 1");
+    assert_eq!(project.id("bad"), "");
+}
+
+#[test]
+fn a_failure_in_a_library_function_shows_the_chain_and_the_step_of_a_group() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe(
+        "a",
+        "base(\"alpine:3.13\");\nlayer(\"x\", || {\n    run(\"echo fine\");\n    apk(\"no-such-package\");\n});\n",
+    );
+    let file = format!("--> scripts/{}.rhai:4:5", project.image("a"));
+    project.f3s(&["build"]).fails(1, &[&file, "<stdlib>/apk.rhai", "which calls `run`", "no-such-package"]);
+}
+
+#[test]
+fn keep_going_builds_what_does_not_rest_on_the_failed_image() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("bad", "base(\"alpine:3.13\");\nrun(\"sleep 1; false\");\n");
+    project.recipe("on-bad", "base(\"@bad\");\n");
+    project.recipe("good", "base(\"alpine:3.13\");\nrun(\"sleep 3; echo good >/good\");\n");
+    project.recipe("on-good", "base(\"@good\");\n");
+    let ran = project.f3s(&["build", "--keep-going", "-j", "2"]).fails(1, &["exit code 1"]);
+    assert_eq!(ran.summary(), "built 2, failed 1, skipped 1");
+    let ran = project.f3s(&["build", "-j", "2"]).fails(1, &[]);
+    assert_eq!(ran.summary(), "up to date 2, failed 1, skipped 1");
+}
+
+#[test]
+fn a_failed_check_leaves_the_final_tag_where_it_was_and_pushes_nothing() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo one >/a\");\ncheck(\"cat /a\", #{ stdout: \"one\" });\n");
+    project.f3s(&["run"]).ok();
+    let before = project.id("a");
+    project.recipe(
+        "a",
+        "base(\"alpine:3.13\");\nrun(\"echo two >/a\");\ncheck(\"cat /a\", #{ stdout: \"one\" });\npush();\n",
+    );
+    let registry = format!("{}/{}", crate::lab::variable("F3S_LAB_REGISTRY"), project.prefix);
+    let at = format!("--> scripts/{}.rhai:3:1", project.image("a"));
+    let ran = project.f3s(&["run", "--registry", &registry]).fails(1, &["it prints `two`, not `one`", &at]);
+    assert!(!ran.err.contains("pushes"), "{}", ran.err);
+    assert_eq!(project.id("a"), before);
+    // The image is there: when the check is mended nothing is built.
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo two >/a\");\ncheck(\"cat /a\", #{ stdout: \"two\" });\n");
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "tagged 1");
+}
+
+#[test]
+fn ctrl_c_ends_the_engines_step_too_and_leaves_nothing() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    // A number that only this test sleeps for.
+    let sleep = format!("sleep 98{}", std::process::id());
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
+    let running = || {
+        let found = Command::new("pgrep").arg("-fx").arg(&sleep).output().unwrap();
+        !found.stdout.is_empty()
+    };
+    let child = project.start(&["run"]);
+    wait_until("the step runs", running);
+    let status = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    assert!(status.success());
+    let ran = project.wait(child).fails(130, &["interrupted"]);
+    assert_eq!(ran.summary(), "interrupted: skipped 1");
+    wait_until("the step has ended", || !running());
+    assert_eq!(project.id("a"), "");
+    assert!(!docker(&["images"]).contains(&project.prefix));
+}
+
+#[test]
+fn ctrl_c_during_a_check_removes_its_container() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let sleep = format!("sleep 97{}", std::process::id());
+    project.recipe("a", &format!("base(\"alpine:3.13\");\ncheck(\"{sleep}\");\n"));
+    let containers = || docker(&["ps", "-a", "--no-trunc", "--filter", "label=f3s.check", "--format", "{{.Command}}"]);
+    let child = project.start(&["run"]);
+    wait_until("the check runs", || containers().contains(&sleep));
+    Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    project.wait(child).fails(130, &[]);
+    assert!(!containers().contains(&sleep));
+    assert_eq!(project.id("a"), "");
+}
+
+#[track_caller]
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,189 @@
+//! The lab as tests see it, and projects of their own in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A variable of `target/lab/env`.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run these tests with `make test`"))
+}
+
+/// True when a base image is nowhere to be had; the test says so and ends.
+pub fn is_missing(image: &str) -> bool {
+    let missing = variable("F3S_LAB_MISSING").split(' ').any(|name| name == image);
+    if missing {
+        println!("SKIPPED: {image} is nowhere to be had");
+    }
+    missing
+}
+
+/// Runs `docker` on an engine and returns what it prints.
+pub fn docker_at(host: &str, words: &[&str]) -> String {
+    let output = Command::new("docker").arg("--host").arg(host).args(words).output().unwrap();
+    assert!(output.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+pub fn docker(words: &[&str]) -> String {
+    docker_at(&variable("DOCKER_HOST"), words)
+}
+
+/// What a run of f3s gave.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Ran {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
+        self
+    }
+
+    /// Fails with this code, and says all of this.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &[&str]) -> Ran {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
+        for word in words {
+            assert!(self.err.contains(word), "`{word}` is not in\n{}", self.err);
+        }
+        self
+    }
+
+    /// The last line, without its time.
+    pub fn summary(&self) -> String {
+        let last = self.err.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+        last.rsplit_once(" in ").map_or(last, |(counts, _)| counts).to_owned()
+    }
+}
+
+/// A project in a temporary folder, with image names of its own; they go when it goes.
+pub struct Project {
+    folder: tempfile::TempDir,
+    /// What all its recipes begin with.
+    pub prefix: String,
+    variables: Vec<(String, String)>,
+}
+
+impl Project {
+    pub fn new() -> Project {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("t{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let project = Project { folder: tempfile::tempdir().unwrap(), prefix, variables: Vec::new() };
+        project.file("f3s.toml", "network = \"host\"\n");
+        project
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn file(&self, path: &str, content: &str) {
+        let full = self.path().join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, content).unwrap();
+    }
+
+    /// Writes the recipe `PREFIX-NAME`; `@x` in it means the recipe `PREFIX-x`.
+    pub fn recipe(&self, name: &str, script: &str) {
+        self.file(&format!("scripts/{}.rhai", self.image(name)), &script.replace('@', &format!("{}-", self.prefix)));
+    }
+
+    pub fn image(&self, name: &str) -> String {
+        format!("{}-{name}", self.prefix)
+    }
+
+    /// Sets a variable for all runs that follow.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+        command.args(words).current_dir(self.path()).env_remove("F3S_CONFIG");
+        command.env("F3S_CACHE_DIR", self.path().join("cache"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    pub fn f3s(&self, words: &[&str]) -> Ran {
+        Ran::of(self.command(words).output().unwrap())
+    }
+
+    /// Starts f3s and leaves it running.
+    pub fn start(&self, words: &[&str]) -> Child {
+        self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    pub fn wait(&self, child: Child) -> Ran {
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// The id of an image's `latest`; empty when there is none.
+    pub fn id(&self, name: &str) -> String {
+        docker(&["images", "-q", "--no-trunc", &format!("{}:latest", self.image(name))])
+    }
+
+    /// Runs a command in an image.
+    pub fn sh(&self, name: &str, command: &str) -> String {
+        let image = format!("{}:latest", self.image(name));
+        docker(&["run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", &image, "-c", command])
+    }
+
+    /// A field of an image's configuration, as JSON.
+    pub fn config(&self, name: &str) -> serde_json::Value {
+        let image = format!("{}:latest", self.image(name));
+        serde_json::from_str(&docker(&["image", "inspect", "--format", "{{json .Config}}", &image])).unwrap()
+    }
+
+    pub fn layers(&self, name: &str) -> Vec<Vec<String>> {
+        layers(&format!("{}:latest", self.image(name)))
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let images = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+        let ours: Vec<&str> = images.lines().filter(|name| name.contains(&format!("{}-", self.prefix))).collect();
+        if !ours.is_empty() {
+            let _ = Command::new("docker").arg("rmi").args(ours).output();
+        }
+    }
+}
+
+/// The paths in every layer of a saved image, lowest layer first.
+pub fn layers(image: &str) -> Vec<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.tar");
+    docker(&["save", "-o", saved.to_str().unwrap(), image]);
+    let tar = |words: &[&str]| {
+        let output = Command::new("tar").args(words).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    tar(&["-xf", "saved.tar"]);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("manifest.json")).unwrap()).unwrap();
+    let names = manifest[0]["Layers"].as_array().unwrap();
+    names
+        .iter()
+        .map(|name| {
+            let list = tar(&["-tf", name.as_str().unwrap()]);
+            list.lines().map(|line| line.trim_start_matches("./").trim_end_matches('/').to_owned()).collect()
+        })
+        .collect()
+}
+
+/// How often the upstreams' server was asked for a path that contains `part`.
+pub fn requests(part: &str) -> usize {
+    let log = PathBuf::from(variable("F3S_LAB")).join("requests.log");
+    std::fs::read_to_string(log).unwrap().lines().filter(|line| line.contains(part)).count()
+}

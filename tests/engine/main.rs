@@ -1,0 +1,13 @@
+//! f3s against a real engine, a real registry and real downloads: the lab's, which `make test` sets up.
+
+mod artifacts;
+mod checks;
+mod failures;
+mod lab;
+mod private;
+mod rebuilds;
+mod registry;
+mod runs;
+mod secrets;
+mod steps;
+mod ten;

@@ -1,0 +1,119 @@
+//! Only what changed is rebuilt, and what rests on it.
+
+use crate::lab::{Project, is_missing, requests, variable};
+
+/// ops <- java <- app, ops <- other; java unpacks an artifact.
+fn family() -> Project {
+    let project = Project::new();
+    let url = variable("F3S_LAB_UPSTREAM");
+    let key = &project.prefix;
+    project.recipe("ops", "base(\"alpine:3.13\");\nrun(\"echo ops >/ops\");\n");
+    // The query makes it an artifact of this project only.
+    let agent = format!("{url}/archive.apache.org/dist/skywalking/8.5.0/apache-skywalking-apm-8.5.0.tar.gz?{key}");
+    project
+        .recipe("java", &format!("base(\"@ops\");\nunpack(download(\"{agent}\"), \"/opt/agent\", #{{ strip: 1 }});\n"));
+    project.recipe("app", "base(\"@java\");\nrun(\"echo app >/app\");\ncheck(\"cat /app\", #{ stdout: \"app\" });\n");
+    project.recipe("other", "base(\"@ops\");\nrun(\"echo other >/other\");\n");
+    project
+}
+
+fn ids(project: &Project) -> Vec<String> {
+    ["ops", "java", "app", "other"].map(|name| project.id(name)).to_vec()
+}
+
+#[test]
+fn nothing_changed_means_nothing_done() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = family();
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "built 4");
+    let before = ids(&project);
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "up to date 4");
+    assert_eq!(project.f3s(&["plan"]).ok().out.lines().last(), Some("4 up to date"));
+
+    project.recipe(
+        "app",
+        "// Why.\nbase( \"@java\" );\n\nrun(\"echo app >/app\");\ncheck(\"cat /app\", #{ stdout: \"app\" });\n",
+    );
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "up to date 4");
+    assert_eq!(ids(&project), before);
+}
+
+#[test]
+fn a_changed_leaf_rebuilds_the_leaf_and_a_changed_base_all_that_rests_on_it() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = family();
+    project.f3s(&["run"]).ok();
+    let before = ids(&project);
+    let key = project.prefix.clone();
+    assert_eq!(requests(&key), 1);
+
+    project.recipe("app", "base(\"@java\");\nrun(\"echo changed >/app\");\n");
+    let ran = project.f3s(&["run"]).ok();
+    assert_eq!(ran.summary(), "built 1, up to date 3");
+    let after = ids(&project);
+    assert_eq!((&after[..2], &after[3]), (&before[..2], &before[3]));
+    assert_ne!(after[2], before[2]);
+
+    project.recipe("ops", "base(\"alpine:3.13\");\nrun(\"echo new >/ops\");\n");
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "built 4");
+    assert_eq!(project.sh("app", "cat /ops /app"), "new\nchanged");
+    // The rebuilt parent downloaded nothing again.
+    assert_eq!(requests(&key), 1);
+
+    project.recipe("ops", "base(\"alpine:3.13\");\nrun(\"echo ops >/ops\");\n");
+    // The first version is still there.
+    assert_eq!(project.f3s(&["run", &project.image("java")]).ok().summary(), "tagged 2");
+}
+
+#[test]
+fn force_rebuilds_what_was_asked_for_and_removed_tags_come_back() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = family();
+    let other = project.image("other");
+    project.f3s(&["build", &other]).ok();
+    assert_eq!(project.f3s(&["build", "--force", &other]).ok().summary(), "built 1, up to date 1");
+    crate::lab::docker(&["rmi", &format!("{other}:latest")]);
+    assert_eq!(project.f3s(&["build", &other]).ok().summary(), "tagged 1, up to date 1");
+    assert_eq!(project.sh("other", "cat /other"), "other");
+}
+
+#[test]
+fn a_changed_file_of_the_same_size_and_time_is_seen() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\ncopy(\"data\", \"/data\");\n");
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000);
+    for content in ["one", "two"] {
+        project.file("scripts/data", content);
+        let file = std::fs::File::options().write(true).open(project.path().join("scripts/data")).unwrap();
+        file.set_modified(time).unwrap();
+        assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1");
+        assert_eq!(project.sh("a", "cat /data"), content);
+    }
+}
+
+#[test]
+fn prune_removes_what_no_recipe_makes_any_more() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo one >/a\");\n");
+    project.f3s(&["build"]).ok();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo two >/a\");\n");
+    project.f3s(&["build"]).ok();
+    // Other tests have images of their own on this engine: nothing is removed here, only named.
+    let would = project.f3s(&["prune", "--dry-run"]).ok().out;
+    let ours: Vec<&str> = would.lines().filter(|line| line.contains(&project.prefix)).collect();
+    assert_eq!(ours.len(), 1, "{would}");
+    let all = project.f3s(&["prune", "--all", "--dry-run"]).ok().out;
+    assert_eq!(all.lines().filter(|line| line.contains(&project.prefix)).count(), 3, "{all}");
+}

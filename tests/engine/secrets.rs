@@ -1,0 +1,33 @@
+//! Secrets reach commands and nothing else.
+
+use crate::lab::{Project, docker, is_missing};
+
+const SECRET: &str = "correct-horse-battery";
+
+#[test]
+fn a_secret_is_in_no_image_no_log_and_no_fingerprint() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    project.recipe(
+        "a",
+        "base(\"alpine:3.13\");\nrun(\"cat /run/secrets/token | wc -c >/length; cat /run/secrets/token; sha256sum /run/secrets/token >/dev/null\", #{ secrets: secret(\"token\") });\n",
+    );
+    let at = format!("--> scripts/{}.rhai:2:1", project.image("a"));
+    project.f3s(&["build"]).fails(1, &["the host variable TOKEN is not set", &at]);
+    project.set("TOKEN", SECRET);
+    let ran = project.f3s(&["build"]).ok();
+    assert!(ran.err.contains("***") && !ran.err.contains(SECRET), "{}", ran.err);
+    assert_eq!(project.sh("a", "cat /length"), SECRET.len().to_string());
+    assert_eq!(project.sh("a", "find /run -type f -size +0"), "");
+    let image = format!("{}:latest", project.image("a"));
+    let history = docker(&["history", "--no-trunc", &image]) + &docker(&["image", "inspect", &image]);
+    assert!(!history.contains(SECRET));
+    // Another value is no other image.
+    project.set("TOKEN", "another-value");
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"true\", #{ ssh: ssh() });\n");
+    project.set("SSH_AUTH_SOCK", "");
+    project.f3s(&["build"]).fails(1, &["no ssh agent is there"]);
+}
