@@ -4,6 +4,8 @@
     lab.py up     start what does not run, write target/lab/env
     lab.py down   end everything; what was made stays for the next time
     lab.py run    up, wait for Ctrl-C, down
+    lab.py status succeed if it is up
+    lab.py clean  fail if containers are left over, and say which
 
 Logs and data lie in target/lab, what is fetched once for a machine in ~/.cache/f3s/lab.
 """
@@ -196,12 +198,31 @@ def down():
     print("lab: down", file=sys.stderr)
 
 
+def up_already() -> bool:
+    known = state()
+    return runs(known.get("upstream"), "upstream.py") and runs(known.get("engine"), "dockerd")
+
+
+def clean():
+    """What tests must not leave behind."""
+    known = state()
+    for name in ["socket", "empty_socket", "socket_26"]:
+        words = ["docker", "--host", f"unix://{known[name]}", "ps", "-a", "--format", "{{.Image}} {{.Command}}"]
+        left = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        if left:
+            raise SystemExit(f"lab: containers are left over:\n{left}")
+
+
 def main():
     command = sys.argv[1] if len(sys.argv) == 2 else "help"
     if command == "up":
         up()
     elif command == "down":
         down()
+    elif command == "status":
+        raise SystemExit(0 if up_already() else 1)
+    elif command == "clean":
+        clean()
     elif command == "run":
         up()
         print("lab: Ctrl-C ends it", file=sys.stderr)
