@@ -15,7 +15,6 @@ use crate::event::{Event, Events};
 
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
 /// temporary files. `url` is what the recipe wrote, `from` where mirrors lead.
-#[expect(clippy::too_many_arguments, reason = "TEMP")]
 pub async fn fetch(
     url: &str,
     from: &str,

@@ -6,6 +6,7 @@ use super::output;
 use super::project::Project;
 use crate::pipeline;
 use crate::plan::{PlanOptions, Present};
+use crate::report::count;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -20,6 +21,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
     let steps: usize = plan.images.iter().map(|image| image.steps.len()).sum();
     let checks: usize = plan.images.iter().map(|image| image.checks.len()).sum();
-    output::note(&format!("{} images, {steps} steps, {checks} checks: no mistakes", plan.images.len()));
+    let images = count(plan.images.len(), "image");
+    output::note(&format!("{images}, {}, {}: no mistakes", count(steps, "step"), count(checks, "check")));
     Ok(())
 }

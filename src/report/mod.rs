@@ -7,7 +7,7 @@ mod size;
 
 pub use json::Json;
 pub use plain::Plain;
-pub use size::{bytes, seconds};
+pub use size::{bytes, count, seconds};
 
 use crate::event::Event;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::diagnostic::{self, Style};
-use super::{Report, bytes, seconds};
+use super::{Report, bytes, count, seconds};
 use crate::diagnostic::Sources;
 use crate::event::{Event, Summary};
 
@@ -49,7 +49,9 @@ impl<W: Write> Plain<W> {
 impl<W: Write + Send> Report for Plain<W> {
     fn hear(&mut self, event: &Event) {
         match event {
-            Event::Started { images, to_build } => self.line("f3s", &format!("{images} images, {to_build} to build")),
+            Event::Started { images, to_build } => {
+                self.line("f3s", &format!("{}, {to_build} to build", count(*images, "image")))
+            }
             Event::ImageStarted { image, reason } => self.line(image, &format!("builds: {reason}")),
             Event::StepStarted { image, step, place, cached } => {
                 let cached = if *cached { "  (cached)" } else { "" };

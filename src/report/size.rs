@@ -1,4 +1,4 @@
-//! Bytes and seconds as people read them.
+//! Bytes, seconds and counts as people read them.
 
 /// `1.5 MB`: powers of 1000, as `docker images` prints them.
 pub fn bytes(count: u64) -> String {
@@ -23,6 +23,12 @@ pub fn seconds(value: f64) -> String {
         value if value < 59.95 => format!("{value:.1} s"),
         value => format!("{} min {:02} s", value as u64 / 60, value as u64 % 60),
     }
+}
+
+/// `1 image`, `2 images`.
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 #[cfg(test)]

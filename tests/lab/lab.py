@@ -5,6 +5,7 @@
     lab.py down   end everything; what was made stays for the next time
     lab.py run    up, wait for Ctrl-C, down
     lab.py status succeed if it is up
+    lab.py forget make the engines forget their build caches: steps are to run, not to be found
     lab.py clean  fail if containers are left over, and say which
 
 Logs and data lie in target/lab, what is fetched once for a machine in ~/.cache/f3s/lab.
@@ -203,6 +204,13 @@ def up_already() -> bool:
     return runs(known.get("upstream"), "upstream.py") and runs(known.get("engine"), "dockerd")
 
 
+def forget():
+    known = state()
+    for name in ["socket", "empty_socket", "socket_26"]:
+        words = ["docker", "--host", f"unix://{known[name]}", "builder", "prune", "--all", "--force"]
+        subprocess.run(words, check=True, capture_output=True)
+
+
 def clean():
     """What tests must not leave behind."""
     known = state()
@@ -221,6 +229,8 @@ def main():
         down()
     elif command == "status":
         raise SystemExit(0 if up_already() else 1)
+    elif command == "forget":
+        forget()
     elif command == "clean":
         clean()
     elif command == "run":
