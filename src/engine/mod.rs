@@ -8,6 +8,8 @@ mod context;
 mod credentials;
 mod docker;
 pub mod execute;
+#[cfg(test)]
+mod fake;
 mod private;
 mod push;
 mod secrets;

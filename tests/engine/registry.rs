@@ -92,6 +92,37 @@ fn a_registry_that_answers_500_twice_is_asked_again() {
 }
 
 #[test]
+fn pull_looks_for_a_newer_base_and_rebuilds_what_rests_on_it() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let registry = variable("F3S_LAB_REGISTRY");
+    let upstream = project(&registry);
+    let base = format!("{registry}/{}/{}:latest", upstream.prefix, upstream.image("a"));
+    upstream.f3s(&["run"]).ok();
+    let project = Project::new();
+    project.recipe("app", &format!("base(\"{base}\");\nrun(\"cp /a /app\");\n"));
+    let forget = || crate::lab::docker(&["rmi", &base]);
+    forget();
+    // Missing: it is pulled.
+    let ran = project.f3s(&["run"]).ok();
+    assert!(ran.err.contains(&format!("pull  {base}")), "{}", ran.err);
+    assert_eq!(project.sh("app", "cat /app"), "a");
+    let digest = project.config("app")["Labels"]["org.opencontainers.image.base.digest"].as_str().unwrap().to_owned();
+    assert!(digest.starts_with("sha256:"), "{digest}");
+    let old = crate::lab::docker(&["images", "-q", &base]);
+
+    upstream.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo newer >/a\");\npush();\n");
+    upstream.f3s(&["run"]).ok();
+    // As on a machine that did not push it itself.
+    crate::lab::docker(&["tag", &old, &base]);
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "up to date 1");
+    assert_eq!(project.f3s(&["run", "--pull"]).ok().summary(), "built 1");
+    assert_eq!(project.sh("app", "cat /app"), "newer");
+    forget();
+}
+
+#[test]
 fn an_unreachable_registry_is_exit_code_4() {
     if is_missing("alpine:3.13") {
         return;

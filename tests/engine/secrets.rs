@@ -27,7 +27,25 @@ fn a_secret_is_in_no_image_no_log_and_no_fingerprint() {
     // Another value is no other image.
     project.set("TOKEN", "another-value");
     assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
-    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"true\", #{ ssh: ssh() });\n");
+}
+
+#[test]
+fn the_ssh_agent_reaches_the_command_and_its_absence_is_said() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"test -S $SSH_AUTH_SOCK\", #{ ssh: ssh() });\n");
     project.set("SSH_AUTH_SOCK", "");
-    project.f3s(&["build"]).fails(1, &["no ssh agent is there"]);
+    project.f3s(&["build"]).fails(1, &["no ssh agent is there", "help: start one"]);
+    // Anything that accepts connections will do: what counts is that the socket is forwarded.
+    let socket = project.path().join("agent.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    project.set("SSH_AUTH_SOCK", socket.to_str().unwrap());
+    project.f3s(&["build"]).ok();
+    drop(listener);
+    assert_eq!(
+        project.config("a")["Env"].as_array().unwrap().iter().filter(|pair| pair.to_string().contains("SSH")).count(),
+        0
+    );
 }

@@ -64,6 +64,10 @@ fn rooms_know_only_their_neighbours() {
         }
         let (_, allowed) =
             TABLE.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("`{room}` is no room"));
+        // Tests of the scheduler drive the phases before it.
+        if relative.ends_with("tests.rs") {
+            continue;
+        }
         for name in known(&std::fs::read_to_string(&file).unwrap()) {
             let is_room = TABLE.iter().any(|(room, _)| *room == name);
             if is_room && name != room && !allowed.contains(&name.as_str()) && !EVERYWHERE.contains(&name.as_str()) {

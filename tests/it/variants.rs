@@ -64,6 +64,24 @@ fn the_same_inputs_give_the_same_bytes() {
     assert_eq!(bytes(), bytes());
 }
 
+#[test]
+fn modules_of_the_project_are_imported_relative_to_their_importer() {
+    let world = Memory::new()
+        .file("scripts/a.rhai", "import \"lib/tools\" as tools;\nbase(\"alpine:3.13\");\ntools::greet(\"x\");\n")
+        .file(
+            "scripts/lib/tools.rhai",
+            "import \"deep/words\" as words;\nfn greet(name) { run(words::hello() + name); }\n",
+        )
+        .file("scripts/lib/deep/words.rhai", "fn hello() { \"echo hello \" }\n");
+    let plan = plan(world, &Config::default(), &Request::default()).unwrap();
+    assert!(
+        plan.images[0].dockerfile.text.contains("RUN set -eu; echo hello x\n"),
+        "{}",
+        plan.images[0].dockerfile.text
+    );
+    assert_eq!(plan.images[0].steps[0].origin.place.to_string(), "scripts/lib/tools.rhai:2:18");
+}
+
 /// The fingerprint of one recipe.
 fn fingerprint(script: &str) -> String {
     crate::project::plan_script(script).unwrap().images[0].fingerprint.to_string()

@@ -3,6 +3,8 @@
 mod downloads;
 mod image;
 mod pushes;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -1,0 +1,148 @@
+//! The scheduler, on an engine in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{ExecuteOptions, Outcome, execute};
+use crate::artifact::Store;
+use crate::config::Config;
+use crate::diagnostic::Sources;
+use crate::engine::Engine;
+use crate::engine::fake::Fake;
+use crate::event::Event;
+use crate::graph::Graph;
+use crate::plan::{Plan, PlanOptions};
+use crate::world::{Memory, World};
+
+/// a <- b <- c, a <- d; all are checked and pushed.
+const FAMILY: [(&str, &str); 4] = [("a", "alpine:3.13"), ("b", "a"), ("c", "b"), ("d", "a")];
+
+fn graph() -> (Graph, Arc<dyn World>, Config) {
+    let recipe = |base: &str| format!("base(\"{base}\");\nrun(\"true\");\ncheck(\"true\");\npush();");
+    let world = FAMILY
+        .iter()
+        .fold(Memory::new(), |world, (name, base)| world.file(&format!("scripts/{name}.rhai"), recipe(base)));
+    let world: Arc<dyn World> = Arc::new(world);
+    let config = Config { registry: Some("r.example.com".to_owned()), ..Config::default() };
+    let family = crate::script::load(&world, &config, &Default::default(), &mut Sources::default()).unwrap();
+    (Graph::new(family).unwrap(), world, config)
+}
+
+/// Plans and executes the family, twice the same way if asked twice.
+async fn run(engine: &Fake, options: ExecuteOptions, cancel: &CancellationToken) -> (Outcome, Vec<Event>) {
+    let (graph, world, config) = graph();
+    let present = engine.present().await.unwrap();
+    let plan = Plan::new(&graph, &present, &*world, &config, &PlanOptions::default()).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let store = Store::open(cache.path(), config.mirrors.clone()).unwrap();
+    let (events, mut receiver) = mpsc::unbounded_channel();
+    let outcome = execute(engine, &store, &plan, &options, &events, cancel).await;
+    drop(events);
+    let mut heard = Vec::new();
+    while let Some(event) = receiver.recv().await {
+        heard.push(event);
+    }
+    (outcome, heard)
+}
+
+fn options(jobs: usize) -> ExecuteOptions {
+    ExecuteOptions { jobs: Some(jobs), push: true, ..ExecuteOptions::default() }
+}
+
+fn position(log: &[String], line: &str) -> usize {
+    log.iter().position(|found| found == line).unwrap_or_else(|| panic!("`{line}` is not in {log:?}"))
+}
+
+#[tokio::test]
+async fn parents_come_first_and_pushes_last_and_a_second_run_does_nothing() {
+    let engine = Fake::default();
+    let cancel = CancellationToken::new();
+    let (outcome, events) = run(&engine, options(4), &cancel).await;
+    assert_eq!((outcome.summary.built, outcome.summary.pushed, outcome.errors.len()), (4, 4, 0));
+    assert!(matches!(events.last(), Some(Event::Finished(_))));
+    let log = engine.log();
+    for (child, parent) in [("b", "a"), ("c", "b"), ("d", "a")] {
+        assert!(position(&log, &format!("built {parent}")) < position(&log, &format!("build {child}")), "{log:?}");
+    }
+    let first_push = log.iter().position(|line| line.starts_with("push")).unwrap();
+    assert!(log[first_push..].iter().all(|line| !line.starts_with("build") && !line.starts_with("check")), "{log:?}");
+    // b and d rest on a alone: they are built at the same time.
+    assert!(position(&log, "build d") < position(&log, "built b"), "{log:?}");
+
+    let (outcome, _) = run(&engine, options(4), &cancel).await;
+    assert_eq!((outcome.summary.built, outcome.summary.up_to_date, outcome.summary.pushed), (0, 4, 0));
+    assert_eq!(engine.log().len(), log.len());
+}
+
+#[tokio::test]
+async fn jobs_limit_what_is_built_at_the_same_time() {
+    let engine = Fake::default();
+    run(&engine, options(1), &CancellationToken::new()).await;
+    let mut building = 0;
+    for line in engine.log() {
+        building += i32::from(line.starts_with("build ")) - i32::from(line.starts_with("built "));
+        assert!((0..=1).contains(&building), "{:?}", engine.log());
+    }
+}
+
+#[tokio::test]
+async fn a_failure_stops_the_run_and_cancels_what_builds() {
+    let mut engine = Fake::default();
+    engine.fails.insert("b".to_owned());
+    engine.takes.insert("d".to_owned(), Duration::from_secs(3600));
+    let (outcome, _) = run(&engine, options(4), &CancellationToken::new()).await;
+    let summary = outcome.summary;
+    assert_eq!((summary.built, summary.failed, summary.skipped, summary.pushed), (1, 1, 2, 0));
+    assert!(!summary.interrupted);
+}
+
+#[tokio::test]
+async fn keep_going_builds_other_branches_and_pushes_nothing() {
+    let mut engine = Fake::default();
+    engine.fails.insert("b".to_owned());
+    let options = ExecuteOptions { keep_going: true, ..options(4) };
+    let (outcome, _) = run(&engine, options, &CancellationToken::new()).await;
+    let summary = outcome.summary;
+    assert_eq!((summary.built, summary.failed, summary.skipped, summary.pushed), (2, 1, 1, 0));
+    assert!(engine.log().iter().all(|line| !line.starts_with("push")));
+}
+
+#[tokio::test]
+async fn a_cancelled_run_ends_soon_and_says_so() {
+    let mut engine = Fake::default();
+    engine.takes.insert("a".to_owned(), Duration::from_secs(3600));
+    let cancel = CancellationToken::new();
+    let later = cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        later.cancel();
+    });
+    let (outcome, _) = run(&engine, options(2), &cancel).await;
+    assert!(outcome.summary.interrupted);
+    assert_eq!((outcome.summary.skipped, outcome.summary.failed, outcome.errors.len()), (4, 0, 0));
+}
+
+/// An engine on which pushes of `a` fail so often.
+fn refusing(times: u32) -> Fake {
+    let engine = Fake::default();
+    engine.refuses.lock().unwrap().insert("r.example.com/a:latest".to_owned(), times);
+    engine
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushes_are_tried_again_and_given_up_after_four_times() {
+    let twice = refusing(2);
+    let (outcome, events) = run(&twice, options(2), &CancellationToken::new()).await;
+    assert_eq!((outcome.summary.pushed, outcome.errors.len()), (4, 0));
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::PushRetried { .. })).count(), 2);
+
+    let always = refusing(99);
+    let (outcome, _) = run(&always, options(1), &CancellationToken::new()).await;
+    assert_eq!(outcome.errors.len(), 1);
+    assert_eq!(always.log().iter().filter(|line| *line == "push r.example.com/a:latest").count(), 4);
+    // The next run pushes what is left.
+    assert!(outcome.summary.pushed < 4);
+}

@@ -1,0 +1,108 @@
+//! An engine in memory, for tests of the scheduler: it remembers what it was asked for, in order, and fails where it
+//! was told to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
+use crate::diagnostic::Diagnostic;
+use crate::event::Events;
+use crate::plan::{PlannedImage, Present, PresentImage};
+use crate::recipe::{Check, ImageRef};
+
+#[derive(Default)]
+pub struct Fake {
+    /// `build a`, `built a`, `check a`, `tag f3s/a:.. a:latest`, `push a:latest`.
+    log: Mutex<Vec<String>>,
+    images: Mutex<BTreeMap<String, String>>,
+    /// Names of images that fail to build.
+    pub fails: BTreeSet<String>,
+    /// How long builds take; an hour for one that only a cancellation ends.
+    pub takes: BTreeMap<String, Duration>,
+    /// How often a push of a reference fails before it succeeds.
+    pub refuses: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Fake {
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn say(&self, line: String) {
+        self.log.lock().unwrap().push(line);
+    }
+}
+
+impl Engine for Fake {
+    async fn present(&self) -> Result<Present, EngineError> {
+        let image = |id: &String| PresentImage { id: id.clone(), digests: Vec::new(), size: 1 };
+        Ok(Present(self.images.lock().unwrap().iter().map(|(name, id)| (name.clone(), image(id))).collect()))
+    }
+
+    async fn build(
+        &self,
+        image: &PlannedImage,
+        _: &ArtifactFiles,
+        _: &BuildOptions,
+        _: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Built, EngineError> {
+        self.say(format!("build {}", image.name));
+        let time = self.takes.get(&image.name).copied().unwrap_or(Duration::from_millis(5));
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+        }
+        if self.fails.contains(&image.name) {
+            return Err(EngineError::Failed(Diagnostic::error("as told")));
+        }
+        self.say(format!("built {}", image.name));
+        self.images.lock().unwrap().insert(image.internal.to_string(), image.fingerprint.to_string());
+        Ok(Built { size: 1, cached: false })
+    }
+
+    async fn check(&self, image: &ImageRef, check: &Check, _: &CancellationToken) -> Result<(), EngineError> {
+        assert!(self.images.lock().unwrap().contains_key(&image.to_string()), "checked before it was built");
+        self.say(format!("check {}", check.name));
+        if check.name == "false" { Err(EngineError::Failed(Diagnostic::error("as told"))) } else { Ok(()) }
+    }
+
+    async fn tag(&self, from: &ImageRef, to: &ImageRef) -> Result<(), EngineError> {
+        let mut images = self.images.lock().unwrap();
+        let id = images.get(&from.to_string()).cloned().expect("tagged before it was built");
+        images.insert(to.to_string(), id);
+        self.log.lock().unwrap().push(format!("tag {to}"));
+        Ok(())
+    }
+
+    async fn remove(&self, reference: &str) -> Result<(), EngineError> {
+        self.images.lock().unwrap().remove(reference);
+        Ok(())
+    }
+
+    async fn pull(&self, reference: &ImageRef, _: &Events, _: &CancellationToken) -> Result<(), EngineError> {
+        self.images.lock().unwrap().insert(reference.to_string(), reference.to_string());
+        Ok(())
+    }
+
+    async fn push(
+        &self,
+        _: &str,
+        reference: &ImageRef,
+        _: &Events,
+        _: &CancellationToken,
+    ) -> Result<String, EngineError> {
+        self.say(format!("push {reference}"));
+        let mut refuses = self.refuses.lock().unwrap();
+        match refuses.get_mut(&reference.to_string()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(EngineError::Failed(Diagnostic::error("500")))
+            }
+            _ => Ok("sha256:0".to_owned()),
+        }
+    }
+}
