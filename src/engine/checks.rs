@@ -100,10 +100,11 @@ impl Container<'_> {
             unreachable!("called for commands only")
         };
         if let Err(error) = self.client.start_container(&self.id, None::<StartContainerOptions>).await {
-            let message = format!("the check `{}` cannot be run: {}", check.name, super::docker::message(&error));
-            return Ok(Some(
-                Diagnostic::error(message).hint("`check` needs /bin/sh in the image; `check_file` does not"),
-            ));
+            let why = super::docker::message(&error);
+            let no_shell = why.contains("/bin/sh") || why.contains("no such file");
+            let hint = no_shell.then(|| "`check` needs /bin/sh in the image; `check_file` does not".to_owned());
+            let message = format!("the check `{}` cannot be run: {why}", check.name);
+            return Ok(Some(Diagnostic::error(message).hint_if(hint)));
         }
         let code = match self.client.wait_container(&self.id, None::<WaitContainerOptions>).next().await {
             Some(Ok(ended)) => ended.status_code,
