@@ -5,16 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::query_parameters::{
-    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
-};
-use futures_util::StreamExt;
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::buildkit::{Builder, Files, Request};
-use super::credentials::{Credentials, Login};
-use super::push::Push;
+use super::credentials::Credentials;
+use super::registry::Transfer;
 use super::transport::Address;
 use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, checks, classic, context, secrets};
 use crate::diagnostic::Diagnostic;
@@ -29,9 +26,6 @@ pub type Client = bollard::Docker;
 const REQUEST_TIMEOUT: u64 = 300;
 /// How long an engine may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// A registry that says nothing for so long is gone: old engines would wait for minutes.
-const PULL_SILENCE: Duration = Duration::from_secs(60);
-
 #[derive(Clone)]
 pub struct Docker {
     address: Address,
@@ -90,51 +84,8 @@ impl Docker {
         Ok(self.builder.get_or_try_init(connect).await?.as_ref())
     }
 
-    async fn login(&self, registry: &str) -> Result<Option<Login>, EngineError> {
-        self.credentials
-            .of_registry(registry)
-            .await
-            .map_err(|error| EngineError::Failed(Diagnostic::error(format!("no login for `{registry}`: {error}"))))
-    }
-
-    async fn fetch(&self, reference: &ImageRef) -> Result<(), EngineError> {
-        let registry = reference.registry.as_deref().unwrap_or("docker.io");
-        let credentials = self.login(registry).await?.map(|login| match login {
-            Login::Password { user, secret } => {
-                bollard::auth::DockerCredentials { username: Some(user), password: Some(secret), ..Default::default() }
-            }
-            Login::IdentityToken(token) => {
-                bollard::auth::DockerCredentials { identitytoken: Some(token), ..Default::default() }
-            }
-        });
-        // A digest takes the place of the tag.
-        let options = CreateImageOptionsBuilder::new().from_image(&reference.to_string()).build();
-        let mut stream = self.client.create_image(Some(options), None, credentials);
-        loop {
-            let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await;
-            let unreachable = |why: &str| {
-                let error = Diagnostic::error(format!("`{reference}` cannot be pulled: {why}"));
-                let hint = format!(
-                    "is `{registry}` reachable from the engine? Or load the image by hand: `docker load`, `docker import`"
-                );
-                EngineError::Unreachable(error.hint(hint))
-            };
-            match next {
-                Err(_) => return Err(unreachable(&format!("`{registry}` has said nothing for 60 seconds"))),
-                Ok(None) => return Ok(()),
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(error))) => {
-                    let said = message(&error);
-                    let known = ["not found", "manifest unknown", "denied", "unauthorized"];
-                    if known.iter().any(|word| said.to_lowercase().contains(word)) && !said.contains("no such host") {
-                        let error = Diagnostic::error(format!("`{reference}` cannot be pulled: {said}"));
-                        let hint = format!("does it exist? For a private image: `docker login {registry}`");
-                        return Err(EngineError::Failed(error.hint(hint)));
-                    }
-                    return Err(unreachable(&said));
-                }
-            }
-        }
+    fn transfer<'a>(&'a self, reference: &'a ImageRef, failed: &'static str) -> Transfer<'a> {
+        Transfer { address: &self.address, credentials: &self.credentials, reference, failed }
     }
 }
 
@@ -207,8 +158,9 @@ impl Engine for Docker {
     async fn pull(&self, reference: &ImageRef, events: &Events, cancel: &CancellationToken) -> Result<(), EngineError> {
         let _ = events.send(Event::PullStarted { reference: reference.to_string() });
         let start = std::time::Instant::now();
+        let transfer = self.transfer(reference, "cannot be pulled");
         tokio::select! {
-            result = self.fetch(reference) => result?,
+            result = transfer.pull() => result?,
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
         }
         let seconds = start.elapsed().as_secs_f64();
@@ -223,8 +175,15 @@ impl Engine for Docker {
         events: &Events,
         cancel: &CancellationToken,
     ) -> Result<String, EngineError> {
-        let push = Push { address: &self.address, credentials: &self.credentials, image, reference };
-        push.run(events, cancel).await
+        let progress = |bytes, total| {
+            let (image, reference) = (image.to_owned(), reference.to_string());
+            let _ = events.send(Event::PushProgress { image, reference, bytes, total });
+        };
+        let transfer = self.transfer(reference, "was not pushed");
+        tokio::select! {
+            result = transfer.push(progress) => result,
+            () = cancel.cancelled() => Err(EngineError::Cancelled),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub mod execute;
 #[cfg(test)]
 mod fake;
 mod private;
-mod push;
+mod registry;
 mod secrets;
 mod transport;
 

@@ -129,7 +129,7 @@ fn an_unreachable_registry_is_exit_code_4() {
     }
     // The discard port: nobody listens there.
     let project = project("127.0.0.1:9");
-    project.f3s(&["run"]).fails(4, &["the registry `127.0.0.1:9` cannot be reached", "help:"]);
+    project.f3s(&["run"]).fails(4, &["was not pushed: the registry `127.0.0.1:9` cannot be reached", "help:"]);
     project.recipe("b", "base(\"127.0.0.1:9/none:1\");\n");
     project.f3s(&["run", &project.image("b")]).fails(4, &["`127.0.0.1:9/none:1` cannot be pulled"]);
 }

@@ -1,0 +1,228 @@
+//! Pulls and pushes, past bollard: it would drop the digest and the progress of a push, and encode logins so that engines
+//! ignore some of them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use serde::Deserialize;
+
+use super::EngineError;
+use super::credentials::Credentials;
+use super::transport::Address;
+use crate::diagnostic::Diagnostic;
+use crate::recipe::ImageRef;
+
+/// A registry that says nothing for so long is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Message {
+    id: String,
+    progress_detail: Detail,
+    error: Option<String>,
+    aux: Option<Aux>,
+    status: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    current: u64,
+    total: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Aux {
+    digest: Option<String>,
+}
+
+/// One image's way from or to its registry.
+pub struct Transfer<'a> {
+    pub address: &'a Address,
+    pub credentials: &'a Credentials,
+    pub reference: &'a ImageRef,
+    /// How messages say that it did not work: `cannot be pulled`, `was not pushed`.
+    pub failed: &'static str,
+}
+
+impl Transfer<'_> {
+    /// Pulls the image.
+    pub async fn pull(&self) -> Result<(), EngineError> {
+        // A digest takes the place of the tag.
+        let path = match &self.reference.digest {
+            Some(digest) => format!("/images/create?fromImage={}@{digest}", self.reference.repository()),
+            None => format!("/images/create?fromImage={}&tag={}", self.reference.repository(), self.tag()),
+        };
+        self.run(&path, |_| {}).await
+    }
+
+    /// Pushes the image and returns the manifest's digest; `progress` hears bytes done and bytes in all.
+    pub async fn push(&self, progress: impl Fn(u64, u64)) -> Result<String, EngineError> {
+        let path = format!("/images/{}/push?tag={}", self.reference.repository(), self.tag());
+        let mut sizes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut digest = None;
+        let hear = |message: Message| {
+            if let Some(found) = message.aux.and_then(|aux| aux.digest) {
+                digest = Some(found);
+            } else if let Some(found) = digest_in(&message.status) {
+                digest.get_or_insert(found);
+            }
+            if message.progress_detail.total > 0 {
+                let Detail { current, total } = message.progress_detail;
+                sizes.insert(message.id, (current.min(total), total));
+                let (done, all) = sizes.values().fold((0, 0), |(a, b), (current, total)| (a + current, b + total));
+                progress(done, all);
+            }
+        };
+        self.run(&path, hear).await?;
+        digest.ok_or_else(|| EngineError::Failed(Diagnostic::error("the engine pushed and named no digest")))
+    }
+
+    fn tag(&self) -> &str {
+        self.reference.tag.as_deref().unwrap_or("latest")
+    }
+
+    fn registry(&self) -> &str {
+        self.reference.registry.as_deref().unwrap_or("docker.io")
+    }
+
+    /// Sends the request and hears the engine's messages until the end, an error, or silence.
+    async fn run(&self, path: &str, mut hear: impl FnMut(Message)) -> Result<(), EngineError> {
+        let registry = self.registry();
+        let login =
+            self.credentials.of_registry(registry).await.map_err(|error| {
+                EngineError::Refused(Diagnostic::error(format!("no login for `{registry}`: {error}")))
+            })?;
+        // Without a login engines want the header all the same.
+        let header = login.as_ref().map_or_else(|| "e30=".to_owned(), |login| login.header(registry));
+        let request = Request::post(path)
+            .header("Host", "docker")
+            .header("X-Registry-Auth", header)
+            .body(Full::<Bytes>::default())
+            .map_err(|error| EngineError::Failed(Diagnostic::error(error.to_string())))?;
+        let gone = |error: io::Error| EngineError::unreachable(&format!("the engine went away: {error}"));
+        let answer = tokio::time::timeout(SILENCE, self.address.send(request)).await;
+        let response = answer.map_err(|_| self.silent())?.map_err(gone)?;
+        let status = response.status();
+        let mut lines = Lines { body: response.into_body(), buffer: Vec::new() };
+        if !status.is_success() {
+            // Pulls say so with the status, pushes within the stream.
+            let text = lines.rest().await.map_err(gone)?;
+            let message = serde_json::from_str::<Refusal>(&text).map_or(text, |refusal| refusal.message);
+            return Err(self.refused(login.is_some(), &message));
+        }
+        loop {
+            let line = tokio::time::timeout(SILENCE, lines.next()).await.map_err(|_| self.silent())?.map_err(gone)?;
+            let Some(line) = line else { return Ok(()) };
+            let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
+            if let Some(error) = message.error {
+                return Err(self.refused(login.is_some(), &error));
+            }
+            hear(message);
+        }
+    }
+
+    fn silent(&self) -> EngineError {
+        self.unreachable("it has said nothing for a minute")
+    }
+
+    fn unreachable(&self, why: &str) -> EngineError {
+        let (reference, registry) = (self.reference, self.registry());
+        EngineError::Unreachable(
+            Diagnostic::error(format!(
+                "`{reference}` {}: the registry `{registry}` cannot be reached: {why}",
+                self.failed
+            ))
+            .hint(format!("is `{registry}` right, running, and reachable from the engine?")),
+        )
+    }
+
+    fn refused(&self, logged_in: bool, error: &str) -> EngineError {
+        let (error, registry) = (error.trim(), self.registry());
+        let lower = error.to_lowercase();
+        let is = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        if is(UNREACHABLE) {
+            return self.unreachable(error);
+        }
+        let failed = Diagnostic::error(format!("`{}` {}: {error}", self.reference, self.failed));
+        if is(&["http response to https client"]) {
+            let hint = format!("`{registry}` speaks plain HTTP: add it to `insecure-registries` of the engine");
+            return EngineError::Refused(failed.hint(hint));
+        }
+        if is(&["not found", "manifest unknown", "no such image"]) {
+            return EngineError::Refused(failed.hint("is its name right, and its tag?"));
+        }
+        if is(&["unauthorized", "no basic auth", "denied", "authentication required", "incorrect username"]) {
+            let hint = match logged_in {
+                true => format!("the login for `{registry}` is refused: `docker login {registry}` sets another"),
+                false => format!("there is no login for `{registry}`: run `docker login {registry}`"),
+            };
+            return EngineError::Refused(failed.hint(hint));
+        }
+        EngineError::Failed(failed)
+    }
+}
+
+/// What engines say of a registry that is not there.
+const UNREACHABLE: &[&str] = &[
+    "connection refused",
+    "no such host",
+    "no route to host",
+    "i/o timeout",
+    "network is unreachable",
+    "context deadline",
+    "server misbehaving",
+    "tls handshake timeout",
+];
+
+/// The body of an answer that is no success.
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+/// `v1: digest: sha256:... size: 1356`.
+fn digest_in(status: &str) -> Option<String> {
+    let (_, rest) = status.split_once("digest: ")?;
+    rest.split(' ').next().map(str::to_owned)
+}
+
+/// A body of one JSON object per line.
+struct Lines {
+    body: Incoming,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(end + 1);
+                return Ok(Some(std::mem::replace(&mut self.buffer, rest)));
+            }
+            match self.body.frame().await {
+                Some(frame) => {
+                    if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Ok(Some(std::mem::take(&mut self.buffer))),
+            }
+        }
+    }
+
+    async fn rest(mut self) -> io::Result<String> {
+        let mut text = String::new();
+        while let Some(line) = self.next().await? {
+            text.push_str(&String::from_utf8_lossy(&line));
+        }
+        Ok(text)
+    }
+}
