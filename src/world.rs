@@ -1,4 +1,4 @@
-//! Everything outside that evaluation and planning may read: files of the project, environment, clock. A world
+//! Everything outside that evaluation and planning may read: files of the project and the environment. A world
 //! remembers what was read, which is what watch mode waits for. No path or link leads out of the project.
 
 mod disk;
@@ -27,8 +27,6 @@ pub trait World: Send + Sync {
     fn digest(&self, path: &ProjectPath) -> io::Result<String>;
     /// A host variable; `None` when unset or not UTF-8.
     fn env(&self, name: &str) -> Option<String>;
-    /// Seconds since the epoch.
-    fn now(&self) -> i64;
     /// The paths that were read, listed or looked for so far.
     fn reads(&self) -> BTreeSet<ProjectPath>;
 }

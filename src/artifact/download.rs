@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::store::hex;
 use crate::diagnostic::Diagnostic;
@@ -133,7 +134,9 @@ fn transfer(url: &str, target: &Path, sha256: Option<&str>, shared: &Shared) -> 
     let local = |error: std::io::Error| {
         Failure::Final(Diagnostic::error(format!("the artifact store cannot be written: {error}")))
     };
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
+        .tls_config(tls)
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(SILENCE))
         .user_agent(concat!("f3s/", env!("CARGO_PKG_VERSION")))
@@ -141,8 +144,6 @@ fn transfer(url: &str, target: &Path, sha256: Option<&str>, shared: &Shared) -> 
         .into();
     let response = agent.get(url).call().map_err(|error| request_failed(url, error))?;
     let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    // A body that was compressed on the way has another length than it says.
-    let length = length.filter(|_| !response.headers().contains_key("content-encoding"));
     shared.total.store(length.unwrap_or(0), Ordering::Relaxed);
     let mut body = response.into_body().into_reader();
     let mut file = File::create(target).map_err(local)?;

@@ -9,6 +9,9 @@ use crate::diagnostic::Diagnostic;
 use crate::pattern::Patterns;
 use crate::recipe::Filter;
 
+/// Links that are followed before they are taken for a circle.
+const MAX_LINKS: u32 = 16;
+
 /// Changes when the same archive would be packed otherwise.
 pub const VERSION: &str = "pack 1";
 
@@ -36,8 +39,8 @@ struct Packer<'a, W: Write> {
     only: Vec<(&'a str, Patterns, bool)>,
     exclude: Patterns,
     owner: Option<(u64, u64)>,
-    /// Links that lead out of the folder, by their path in the archive.
-    outward: BTreeMap<String, String>,
+    /// Where links lead, by their path in the archive.
+    links: BTreeMap<String, String>,
     kept: usize,
     out: tar::Builder<W>,
 }
@@ -55,7 +58,7 @@ impl<'a, W: Write> Packer<'a, W> {
             only: filter.only.iter().map(only).collect(),
             exclude: Patterns::new(&filter.exclude),
             owner,
-            outward: BTreeMap::new(),
+            links: BTreeMap::new(),
             kept: 0,
             out: tar::Builder::new(out),
         }
@@ -65,17 +68,14 @@ impl<'a, W: Write> Packer<'a, W> {
         let name = self.name;
         let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
         let parts = parts(&entry.path).ok_or_else(|| self.leaves(&entry.path))?;
-        for length in 1..parts.len() {
-            if let Some(target) = self.outward.get(&parts[..length].join("/")) {
-                return Err(self
-                    .leaves(&entry.path)
-                    .note(format!("`{}` is a link to `{target}`", parts[..length].join("/"))));
+        self.stays_inside(&entry.path, &parts)?;
+        match &entry.kind {
+            Kind::Symlink { target } => _ = self.links.insert(parts.join("/"), target.clone()),
+            Kind::HardLink { target } => {
+                let target_parts = super::pack::parts(target).ok_or_else(|| self.leaves(target))?;
+                self.stays_inside(target, &target_parts)?;
             }
-        }
-        if let Kind::Symlink { target } = &entry.kind
-            && leads_out(&parts, target)
-        {
-            self.outward.insert(parts.join("/"), target.clone());
+            Kind::File { .. } | Kind::Folder | Kind::Special { .. } => {}
         }
         let Some(path) = self.wanted(&parts) else { return Ok(()) };
         let mut header = tar::Header::new_gnu();
@@ -142,6 +142,25 @@ impl<'a, W: Write> Packer<'a, W> {
         wanted.then_some(path)
     }
 
+    /// Refuses an entry below a link that could lead anywhere but down.
+    fn stays_inside(&self, path: &str, parts: &[String]) -> Result<(), Diagnostic> {
+        let mut left: Vec<String> = parts[..parts.len().saturating_sub(1)].iter().rev().cloned().collect();
+        let mut at: Vec<String> = Vec::new();
+        let mut followed = 0;
+        while let Some(part) = left.pop() {
+            at.push(part);
+            let Some(target) = self.links.get(&at.join("/")) else { continue };
+            followed += 1;
+            let down = super::pack::parts(target).filter(|_| followed <= MAX_LINKS);
+            let Some(down) = down else {
+                return Err(self.leaves(path).note(format!("`{}` is a link to `{target}`", at.join("/"))));
+            };
+            at.pop();
+            left.extend(down.into_iter().rev());
+        }
+        Ok(())
+    }
+
     fn leaves(&self, path: &str) -> Diagnostic {
         Diagnostic::error(format!("`{path}` in `{}` would be unpacked outside of its folder", self.name))
             .hint("do not trust this archive; `exclude` does not help: f3s refuses all of it")
@@ -176,20 +195,6 @@ fn parts(path: &str) -> Option<Vec<String>> {
         }
     }
     Some(parts)
-}
-
-/// True for a link that leads out of the folder that the archive is unpacked into.
-fn leads_out(link: &[String], target: &str) -> bool {
-    let mut depth = link.len() as i64 - 1;
-    target.starts_with('/')
-        || target.split('/').any(|part| {
-            match part {
-                "" | "." => {}
-                ".." => depth -= 1,
-                _ => depth += 1,
-            }
-            depth < 0
-        })
 }
 
 #[cfg(test)]
@@ -262,6 +267,10 @@ mod tests {
         assert!(refused(&[("a/../../b", Regular, "x")]));
         assert!(refused(&[("etc", Symlink, "/etc"), ("etc/passwd", Regular, "x")]));
         assert!(refused(&[("a/up", Symlink, "../.."), ("a/up/b", Regular, "x")]));
+        assert!(refused(&[("a", Symlink, "."), ("y", Symlink, "a/.."), ("y/evil", Regular, "x")]));
+        assert!(refused(&[("c", Symlink, "b"), ("b", Symlink, "/etc"), ("c/passwd", Regular, "x")]));
+        assert!(refused(&[("b", Symlink, "/etc"), ("l", Link, "b/passwd")]));
+        assert!(refused(&[("a", Symlink, "b"), ("b", Symlink, "a"), ("a/x", Regular, "x")]));
         let inside = [("lib64", Symlink, "lib"), ("lib64/a", Regular, "x"), ("localtime", Symlink, "/usr/x")];
         assert_eq!(packed(&inside, Filter::default()).unwrap(), ["lib64", "lib64/a", "localtime"]);
     }

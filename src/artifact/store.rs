@@ -100,8 +100,7 @@ impl Store {
         let (name, into) = (artifact.name.clone(), target.clone());
         let work = move || pack::tar(&blob, &name, &filter, chown.as_deref(), &folder, &into);
         let result = tokio::task::spawn_blocking(work).await.expect("packing does not panic");
-        result.map_err(|error| error.at(artifact.origin.clone()))?;
-        Ok(target)
+        result.map(|()| target)
     }
 
     /// The content of an artifact, if the store has it.

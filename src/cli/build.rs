@@ -29,7 +29,7 @@ pub struct Args {
     /// After a failure go on with images that do not rest on the failed one
     #[arg(short, long)]
     keep_going: bool,
-    /// Build what was asked for although nothing changed
+    /// Build what was asked for although nothing changed; what rests on it is built anew only if asked for, too
     #[arg(long)]
     force: bool,
     /// Look for newer versions of images of registries
@@ -50,7 +50,7 @@ enum Progress {
 
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
-    let (graph, sources) = project.load(global, &args.select)?;
+    let (graph, sources) = project.load(&args.select)?;
     let (events, receiver) = mpsc::unbounded_channel();
     let report = report(args.progress, global, &sources);
     let hearing = std::thread::spawn(move || hear(report, receiver));

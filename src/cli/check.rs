@@ -16,7 +16,7 @@ pub struct Args {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
-    let (graph, sources) = project.load(global, &args.select)?;
+    let (graph, sources) = project.load(&args.select)?;
     let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
     let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
     let steps: usize = plan.images.iter().map(|image| image.steps.len()).sum();

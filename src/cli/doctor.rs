@@ -48,7 +48,7 @@ async fn examine(project: &Project) -> Vec<Finding> {
         Ok(docker) => examine_engine(&docker, &mut findings).await,
         Err(error) => findings.push(bad(error)),
     }
-    findings.push(free_space("f3s's cache", &project.cache));
+    findings.push(free_space("f3s's cache", &project.cache, "it may be removed: what is needed is fetched again"));
     findings.push(login(project).await);
     findings.push(git());
     findings
@@ -64,9 +64,12 @@ async fn examine_engine(docker: &Docker, findings: &mut Vec<Finding>) {
         ),
         Err(error) => bad(error),
     });
-    let root = docker.client().info().await.ok().and_then(|info| info.docker_root_dir);
-    if let Some(root) = root.filter(|root| std::path::Path::new(root).exists()) {
-        findings.push(free_space("the engine's data", std::path::Path::new(&root)));
+    if let Some(root) = docker.data_root().await.filter(|root| std::path::Path::new(root).exists()) {
+        findings.push(free_space(
+            "the engine's data",
+            std::path::Path::new(&root),
+            "`f3s prune` removes earlier versions of images",
+        ));
     }
 }
 
@@ -80,17 +83,13 @@ fn bad(error: EngineError) -> Finding {
     Finding::Bad(diagnostic.message, diagnostic.hints.join("; "))
 }
 
-fn free_space(what: &str, folder: &std::path::Path) -> Finding {
+fn free_space(what: &str, folder: &std::path::Path, remedy: &str) -> Finding {
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
     match rustix::fs::statvfs(there) {
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
             let text = format!("{} free for {what} in {}", crate::report::bytes(free), folder.display());
-            if free < LOW_DISK {
-                Finding::Doubtful(text, "`f3s prune` removes images that no recipe makes any more".to_owned())
-            } else {
-                Finding::Good(text)
-            }
+            if free < LOW_DISK { Finding::Doubtful(text, remedy.to_owned()) } else { Finding::Good(text) }
         }
         Err(error) => Finding::Doubtful(format!("{}: {error}", folder.display()), "is the folder there?".to_owned()),
     }

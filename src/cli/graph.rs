@@ -30,7 +30,7 @@ enum Format {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
-    let (graph, _) = project.load(global, &args.select)?;
+    let (graph, _) = project.load(&args.select)?;
     match args.format {
         Format::Tree => output::print(&tree(&graph)),
         Format::Dot => output::print(&dot(&graph)),

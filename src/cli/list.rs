@@ -40,7 +40,7 @@ struct ListedParam<'a> {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
-    let (graph, sources) = project.load(global, &args.select)?;
+    let (graph, sources) = project.load(&args.select)?;
     let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
     let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
     let asked = graph.images.iter().zip(&plan.images).filter(|(node, _)| node.asked);
@@ -56,10 +56,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     listed.sort_by(|a, b| a.name.cmp(b.name));
     match args.format {
         Format::Json => output::print_json(&serde_json::json!({ "version": 1, "recipes": listed })),
-        Format::Text if listed.is_empty() => {
-            output::note("the project has no recipes yet: `f3s init` writes a first one");
-            Ok(())
-        }
         Format::Text => output::print(&text(&listed)),
     }
 }

@@ -71,7 +71,7 @@ enum Command {
     Engine(engine::Args),
     /// Look for what keeps f3s from working, and say how to mend it
     Doctor(doctor::Args),
-    /// Remove images that f3s built and that no recipe makes any more
+    /// Remove earlier versions of the project's images from the engine
     Prune(prune::Args),
     /// Print the line that a shell needs to complete f3s's commands and recipes
     Completions(completions::Args),

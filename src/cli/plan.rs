@@ -52,7 +52,7 @@ struct Step<'a> {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
-    let (graph, sources) = project.load(global, &args.select)?;
+    let (graph, sources) = project.load(&args.select)?;
     let present = if args.offline { Present::default() } else { build::listing(&project)? };
     let options = PlanOptions { force: args.force, source_date_epoch: build::source_date_epoch()? };
     let plan = pipeline::plan(&graph, &present, &*project.world, &project.config, &options);

@@ -39,14 +39,13 @@ impl Project {
         });
         let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
         let mut config = read_config(&root)?;
-        if let Some(registry) = &global.registry {
-            // An empty value switches the registry of the file off.
-            config.registry = Some(registry.clone()).filter(|registry| !registry.is_empty());
-        }
+        // An empty one switches the registry of the file off.
+        let registry = global.registry.clone().or(config.registry.take());
+        config.registry = registry.filter(|registry| !registry.is_empty());
         config.mirrors.0.extend(global.mirrors.iter().cloned());
-        if let Some(host) = &global.host {
-            config.engine.host = Some(host.clone());
-        }
+        let context = std::env::var_os("DOCKER_CONTEXT").is_some_and(|name| !name.is_empty());
+        // The environment wins over the file, also where it chooses a context.
+        config.engine.host = global.host.clone().or(config.engine.host.take().filter(|_| !context));
         let cache = cache_folder();
         let world = Arc::new(Disk::new(&root, Some(&cache))?);
         Ok(Project { root, config, world, cache, here })
@@ -71,20 +70,12 @@ impl Project {
         }
     }
 
-    /// Evaluates and orders what was asked for; warnings are printed.
-    pub fn load(&self, global: &Global, select: &Select) -> Result<(Graph, Sources), Failure> {
+    /// Evaluates and orders what was asked for.
+    pub fn load(&self, select: &Select) -> Result<(Graph, Sources), Failure> {
         let mut sources = Sources::default();
         let world: Arc<dyn World> = self.world.clone();
         match pipeline::load(&world, &self.config, &self.request(select), &mut sources) {
-            Ok(graph) => {
-                let warnings: Vec<Diagnostic> =
-                    graph.images.iter().flat_map(|node| node.recipe.warnings.clone()).collect();
-                let text = crate::report::diagnostic::render(&warnings, &sources, super::output::style(global));
-                if !text.is_empty() {
-                    super::output::note(text.trim_end());
-                }
-                Ok((graph, sources))
-            }
+            Ok(graph) => Ok((graph, sources)),
             Err(mistakes) => Err(Failure::Wrong(mistakes, sources)),
         }
     }

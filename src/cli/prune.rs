@@ -1,4 +1,5 @@
-//! `f3s prune`: internal references that no recipe makes any more. Final tags are the user's and stay, unless `--all`.
+//! `f3s prune`: internal references of the project's recipes that they make no more. Final tags are the user's and stay,
+//! unless `--all`.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +9,12 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::project::Project;
 use super::{build, output};
-use crate::diagnostic::Sources;
-use crate::engine::Engine;
+use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
+use crate::engine::{Engine, EngineError};
 use crate::pipeline;
 use crate::plan::{PlanOptions, Present};
+use crate::recipe::ImageRef;
+use crate::report::count;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,48 +36,60 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         let engine = build::connect(&project, false, &events).await?;
         let failed = |error| build::failure(error, &Sources::default());
         let present = engine.present().await.map_err(failed)?;
-        let keep = if args.all { BTreeSet::new() } else { current(global, &project, &present)? };
-        let unwanted = unwanted(&present, &keep, args.all);
+        let unwanted = match args.all {
+            true => everything(&present),
+            false => outdated(&present, &current(&project, &present)?),
+        };
+        let mut kept: Vec<Diagnostic> = Vec::new();
         for reference in &unwanted {
-            output::print(&format!("{reference}\n"))?;
-            if !args.dry_run {
-                engine.remove(reference).await.map_err(failed)?;
+            let removed = if args.dry_run { Ok(()) } else { engine.remove(reference).await };
+            match removed {
+                Ok(()) => output::print(&format!("{reference}\n"))?,
+                // A container still needs it: the others go all the same.
+                Err(EngineError::Failed(why)) => kept.push(why.note(format!("{reference} stays"))),
+                Err(error) => return Err(failed(error)),
             }
         }
         let done = if args.dry_run { "would be removed" } else { "removed" };
-        output::note(&format!("{} references {done}", unwanted.len()));
-        Ok(())
+        output::note(&format!("{} {done}", count(unwanted.len() - kept.len(), "reference")));
+        match kept.is_empty() {
+            true => Ok(()),
+            false => {
+                output::note(&Diagnostics(kept).to_string());
+                Err(Failure::Reported)
+            }
+        }
     })
 }
 
-/// The fingerprints that the project's recipes make now, as prefixes of references.
-fn current(global: &Global, project: &Project, present: &Present) -> Result<BTreeSet<String>, Failure> {
-    let (graph, sources) = project.load(global, &Select::default())?;
-    let plan = pipeline::plan(&graph, present, &*project.world, &project.config, &PlanOptions::default())
+/// What the project's recipes make now.
+fn current(project: &Project, present: &Present) -> Result<Vec<ImageRef>, Failure> {
+    let (graph, sources) = project.load(&Select::default())?;
+    let options = PlanOptions { force: false, source_date_epoch: build::source_date_epoch()? };
+    let plan = pipeline::plan(&graph, present, &*project.world, &project.config, &options)
         .map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
-    Ok(plan.images.iter().map(|image| image.internal.to_string()).collect())
+    Ok(plan.images.into_iter().map(|image| image.internal).collect())
 }
 
-/// References to remove, children before parents as far as their names tell: the engine keeps what others rest on.
-fn unwanted(present: &Present, keep: &BTreeSet<String>, all: bool) -> Vec<String> {
-    let internal: Vec<(&String, &str)> = present
-        .0
-        .iter()
-        .filter(|(name, _)| name.starts_with(PREFIX))
-        .map(|(name, image)| (name, image.id.as_str()))
-        .collect();
-    let kept = |name: &str| {
-        keep.iter()
-            .any(|kept| name == kept || name.strip_prefix(kept.as_str()).is_some_and(|rest| rest.starts_with('-')))
+/// Internal references of these recipes with another fingerprint. Other projects' recipes are not looked at.
+fn outdated(present: &Present, current: &[ImageRef]) -> Vec<String> {
+    let is_ours = |name: &str| {
+        current.iter().any(|image| name.rsplit_once(':').is_some_and(|(own, _)| own == image.repository()))
     };
-    let mut unwanted: Vec<String> =
-        internal.iter().filter(|(name, _)| !kept(name)).map(|(name, _)| (*name).clone()).collect();
-    if all {
-        let ids: BTreeSet<&str> = internal.iter().map(|(_, id)| *id).collect();
-        let tags = present.0.iter().filter(|(name, image)| {
-            !name.starts_with(PREFIX) && !name.contains('@') && ids.contains(image.id.as_str())
-        });
-        unwanted.extend(tags.map(|(name, _)| name.clone()));
-    }
-    unwanted
+    let is_current = |name: &str| {
+        let marks = |current: &ImageRef| {
+            name.strip_prefix(&current.to_string()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        current.iter().any(marks)
+    };
+    present.0.keys().filter(|name| is_ours(name) && !is_current(name)).cloned().collect()
+}
+
+/// Every internal reference, and every tag of their images.
+fn everything(present: &Present) -> Vec<String> {
+    let is_internal = |name: &str| name.starts_with(PREFIX);
+    let ids: BTreeSet<&str> =
+        present.0.iter().filter(|(name, _)| is_internal(name)).map(|(_, image)| image.id.as_str()).collect();
+    let tagged = present.0.iter().filter(|(name, image)| !name.contains('@') && ids.contains(image.id.as_str()));
+    tagged.map(|(name, _)| name.clone()).collect()
 }

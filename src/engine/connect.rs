@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 /// An address that was set (`--host`, `DOCKER_HOST`, `f3s.toml`, a docker context) is the only one tried. Else the usual
 /// sockets are, then f3s's private engine, which is started when `start` allows it and `dockerd` is installed.
 pub async fn connect(config: &EngineConfig, start: bool, say: &(dyn Fn(String) + Sync)) -> Result<Docker, EngineError> {
-    if let Some((address, from)) = configured(config).map_err(EngineError::Unreachable)? {
+    if let Some((address, from)) = configured(config).map_err(EngineError::Refused)? {
         return Docker::connect(address.clone()).await.map_err(|error| {
             let message = format!("no engine answers at `{address}` ({from}): {error}");
             EngineError::Unreachable(
@@ -51,7 +51,14 @@ fn none_answers() -> Diagnostic {
 
 /// The address that somebody set, and who.
 fn configured(config: &EngineConfig) -> Result<Option<(Address, String)>, Diagnostic> {
+    let tls = std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
     let parse = |text: &str, from: String| match Address::parse(text) {
+        Ok(Address::Tcp(host)) if tls => {
+            let error = Diagnostic::error("f3s does not speak TLS to engines, and DOCKER_TLS_VERIFY asks for it");
+            let hint =
+                format!("forward the engine's socket: `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {host}`");
+            Err(error.hint(hint).hint("then set DOCKER_HOST=unix:///tmp/engine.sock"))
+        }
         Ok(address) => Ok(Some((address, from))),
         Err(error) => Err(Diagnostic::error(error).note(format!("from {from}"))),
     };

@@ -14,7 +14,8 @@ pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>)
     for (path, entry) in &image.context.entries {
         match entry {
             ContextEntry::File { source, size, mode, digest } => {
-                let content = Content::Path(artifacts.project.join(source.as_str()));
+                let file = artifacts.project.join(source.as_str());
+                let content = Content::Path { path: file, digest: Some(digest.clone()) };
                 files.file(path, content, *size, *mode, digest);
             }
             ContextEntry::Folder { mode } => files.folder(path, *mode),
@@ -28,7 +29,8 @@ pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>)
                     PackedAs::Tar { .. } => 0o644,
                 };
                 // The store names files by their content.
-                files.file(path, Content::Path(file.clone()), size, mode, &file.to_string_lossy());
+                let content = Content::Path { path: file.clone(), digest: None };
+                files.file(path, content, size, mode, &file.to_string_lossy());
             }
         }
     }

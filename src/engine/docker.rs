@@ -1,6 +1,5 @@
 //! A Docker-compatible daemon, by the Engine API (bollard) and BuildKit.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -64,8 +63,9 @@ impl Docker {
         &self.address
     }
 
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// Where the engine keeps its data, if it says so.
+    pub async fn data_root(&self) -> Option<String> {
+        self.client.info().await.ok()?.docker_root_dir
     }
 
     pub fn credentials(&self) -> &Credentials {
@@ -93,18 +93,19 @@ impl Engine for Docker {
     async fn present(&self) -> Result<Present, EngineError> {
         let options = ListImagesOptionsBuilder::new().all(false).build();
         let images = self.client.list_images(Some(options)).await.map_err(failed)?;
-        let mut present = BTreeMap::new();
+        let mut present = Present::default();
         for image in images {
             let found = PresentImage { id: image.id, digests: image.repo_digests, size: image.size.max(0) as u64 };
-            for tag in image.repo_tags {
-                present.insert(familiar(&tag), found.clone());
-            }
-            // An image that was asked for by its digest.
-            for digest in &found.digests {
-                present.entry(familiar(digest)).or_insert_with(|| found.clone());
+            // An image may be asked for by its digest, too.
+            for name in image.repo_tags.iter().chain(&found.digests) {
+                present.insert(name, found.clone());
+                // Podman's name for what has no registry.
+                if let Some(short) = name.strip_prefix("localhost/").filter(|short| present.get(short).is_none()) {
+                    present.insert(short, found.clone());
+                }
             }
         }
-        Ok(Present(present))
+        Ok(present)
     }
 
     async fn build(
@@ -122,7 +123,8 @@ impl Engine for Docker {
             Some(builder) => {
                 let mut dockerfile = Files::new(0);
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
-                let offer = super::buildkit::Offer { context: files, dockerfile, secrets, ssh };
+                let shared_key = image.internal.repository();
+                let offer = super::buildkit::Offer { context: files, dockerfile, secrets, ssh, shared_key };
                 builder.build(Request { image, offer, options }, events, cancel).await?
             }
             None => {
@@ -185,12 +187,6 @@ impl Engine for Docker {
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         }
     }
-}
-
-/// As users write it: Podman lists `docker.io/library/alpine:3.13` and `localhost/f3s/ops:..`.
-fn familiar(reference: &str) -> String {
-    let short = reference.strip_prefix("docker.io/library/").or_else(|| reference.strip_prefix("docker.io/"));
-    short.or_else(|| reference.strip_prefix("localhost/")).unwrap_or(reference).to_owned()
 }
 
 /// What the engine said, without bollard's frame around it.

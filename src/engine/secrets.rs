@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
 use crate::plan::PlannedImage;
-use crate::recipe::{Run, SecretMount, SecretSource, Step, StepKind};
+use crate::recipe::{Run, SecretMount, SecretSource};
 
 /// The values of the image's secrets by id.
 pub fn read(image: &PlannedImage) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
@@ -52,10 +52,7 @@ pub fn agent(image: &PlannedImage) -> Result<Option<PathBuf>, Diagnostic> {
 }
 
 fn at_step(error: Diagnostic, image: &PlannedImage, uses: impl Fn(&Run) -> bool) -> Diagnostic {
-    let step: Option<&Step> = image.steps.iter().find(|step| match &step.kind {
-        StepKind::Run(run) | StepKind::Cleanup(run) => uses(run),
-        _ => false,
-    });
+    let step = image.steps.iter().find(|step| step.kind.run().is_some_and(&uses));
     match step {
         Some(step) => error.at(step.origin.clone()),
         None => error,

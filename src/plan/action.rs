@@ -27,6 +27,9 @@ impl Decision<'_> {
             return (Action::Tag, "its checks have not passed yet".to_owned());
         }
         match self.references.iter().find(|reference| !is_image(reference)) {
+            Some(reference) if self.present.get(&reference.to_string()).is_none() => {
+                (Action::Tag, format!("{reference} is missing"))
+            }
             Some(reference) => (Action::Tag, format!("{reference} is another image")),
             None => (Action::UpToDate, "unchanged".to_owned()),
         }

@@ -93,7 +93,7 @@ impl<'a> ContextBuilder<'a> {
 
     pub fn text(&mut self, target: &str, text: &str) -> String {
         self.writes += 1;
-        let path = format!(".f3s/write/{}/{}", self.writes, target.rsplit('/').next().unwrap_or(target));
+        let path = format!(".f3s/write/{}/{}", self.writes, plain(target.rsplit('/').next().unwrap_or(target)));
         self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
         path
     }
@@ -108,7 +108,7 @@ impl<'a> ContextBuilder<'a> {
             (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
             _ => &artifact.name,
         };
-        let path = format!(".f3s/artifacts/{}/{stem}{suffix}", &digest(&entry.identity())[..16]);
+        let path = format!(".f3s/artifacts/{}/{}{suffix}", &digest(&entry.identity())[..16], plain(stem));
         self.context.entries.insert(path.clone(), entry);
         path
     }
@@ -126,7 +126,7 @@ impl<'a> ContextBuilder<'a> {
             format!(".f3s/copy/{}/", self.copies)
         };
         let exclude = Patterns::new(exclude);
-        let walk = Walk { root: path.clone(), prefix, exclude };
+        let walk = Walk { root: path.clone(), prefix, exclude, links: 0 };
         let count = self.context.entries.len();
         let folder = self.add(&walk, &path)?;
         let at = walk.at(&path);
@@ -161,12 +161,25 @@ impl<'a> ContextBuilder<'a> {
             }
             Stat::Link { target } if *path == walk.root => {
                 // `COPY` follows a link that is named; so the file behind it travels under the link's name.
-                let behind = ProjectPath::join(path.folder(), &target)
-                    .ok_or_else(|| Diagnostic::error(format!("`{path}` is a link that leaves the project")))?;
-                let moved =
-                    Walk { root: behind.clone(), prefix: format!("{}\0", walk.at(path)), exclude: Patterns::default() };
+                let behind = ProjectPath::join(path.folder(), &target).ok_or_else(|| {
+                    let error = Diagnostic::error(format!("`{path}` is a link that leaves the project"));
+                    error.hint("a recipe reads only its project: copy the file into it")
+                })?;
+                let (prefix, exclude) = (format!("{}\0", walk.at(path)), walk.exclude.clone());
+                if walk.links == MAX_LINKS {
+                    return Err(Diagnostic::error(format!("`{path}` is a link that leads in a circle")));
+                }
+                let moved = Walk { root: behind.clone(), prefix, exclude, links: walk.links + 1 };
                 self.add(&moved, &behind)
             }
+            Stat::Link { target }
+                if !target.starts_with('/') && ProjectPath::join(path.folder(), &target).is_none() =>
+            {
+                let error =
+                    Diagnostic::error(format!("`{path}` is a link that leaves the project: it leads to `{target}`"));
+                Err(error.hint("leave it out with `exclude`, or copy what it leads to into the project"))
+            }
+            // An absolute one means a path of the image: nothing of the host is read.
             Stat::Link { target } => {
                 self.context.entries.insert(walk.at(path), ContextEntry::Link { target });
                 Ok(false)
@@ -175,12 +188,17 @@ impl<'a> ContextBuilder<'a> {
     }
 }
 
+/// Links that are followed before they are taken for a circle.
+const MAX_LINKS: u32 = 16;
+
 /// One copy while its files are collected.
 struct Walk {
     root: ProjectPath,
     /// What stands before a project path in the context; with a final NUL it takes the place of `root`.
     prefix: String,
     exclude: Patterns,
+    /// How many links led here.
+    links: u32,
 }
 
 impl Walk {
@@ -195,6 +213,12 @@ impl Walk {
         let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or_default().trim_start_matches('/');
         ignored.matches(path.as_str()) || (!below.is_empty() && self.exclude.matches(below))
     }
+}
+
+/// A file name in the context that needs no quotes anywhere; the file's name in the image is another matter.
+fn plain(name: &str) -> String {
+    let usual = |c: char| c.is_ascii_alphanumeric() || "._+-@%".contains(c);
+    name.chars().map(|c| if usual(c) { c } else { '_' }).collect()
 }
 
 /// `agent-8.5.0` of `agent-8.5.0.tar.gz`.

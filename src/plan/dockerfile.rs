@@ -8,6 +8,15 @@ pub struct Dockerfile {
     pub text: String,
     /// In the order of `text`.
     pub instructions: Vec<Instruction>,
+    /// How many bytes of `text`, from its start, are part of the image's identity: not the labels that f3s adds, which
+    /// would make a changed comment rebuild a family.
+    pub identity: usize,
+}
+
+impl Dockerfile {
+    pub fn identity_text(&self) -> &str {
+        &self.text[..self.identity]
+    }
 }
 
 /// One instruction, wherever it came from.
@@ -55,6 +64,11 @@ impl Writer {
     pub fn configuration(&mut self, text: &str, steps: &[usize], counted: bool) {
         self.number += u32::from(counted);
         self.write(text.to_owned(), counted.then_some(self.number), steps);
+    }
+
+    /// What follows is no part of the image's identity.
+    pub fn end_identity(&mut self) {
+        self.dockerfile.identity = self.dockerfile.text.len();
     }
 
     fn write(&mut self, text: String, number: Option<u32>, steps: &[usize]) {

@@ -23,11 +23,14 @@ impl Fingerprint {
     }
 }
 
-/// What an image is made of. Tags, checks, comments and places in scripts are not among it.
+/// What an image is made of. Tags, checks, comments, places in scripts and labels that f3s
+/// adds are not among it.
 pub struct Inputs<'a> {
     /// Holds the parents' internal references, and so their fingerprints.
     pub dockerfile: &'a Dockerfile,
     pub context: &'a Context,
+    /// What `description()` said; the header of a recipe is a comment.
+    pub description: &'a str,
     /// External images with their id on the engine, where it has them.
     pub external: &'a [(ImageRef, Option<String>)],
     pub host_env: &'a [(String, String)],
@@ -43,7 +46,8 @@ impl Inputs<'_> {
             hasher.update(text);
         };
         field(VERSION);
-        field(&self.dockerfile.text);
+        field(self.dockerfile.identity_text());
+        field(self.description);
         for (path, entry) in &self.context.entries {
             field(path);
             field(&entry.identity());

@@ -66,23 +66,27 @@ impl Plan {
             source: labels::source(world),
             network: network(config)?,
         };
-        let mut planned: Vec<PlannedImage> = Vec::new();
-        let mut users: Vec<Option<String>> = Vec::new();
+        // `None` for an image that failed, or that rests on one: independent mistakes are reported together.
+        let mut planned: Vec<Option<Planned>> = Vec::new();
         let mut errors = Vec::new();
         for node in &graph.images {
-            match planner.image(node, &planned, &users) {
-                Ok((image, user)) => {
-                    planned.push(image);
-                    users.push(user);
-                }
+            if node.parents.iter().any(|parent| planned[*parent].is_none()) {
+                planned.push(None);
+                continue;
+            }
+            match planner.image(node, &planned) {
+                Ok(image) => planned.push(Some(image)),
                 Err(mistakes) => {
                     errors.extend(mistakes);
-                    // What rests on it has no fingerprint; other branches are numbered by what was planned.
-                    break;
+                    planned.push(None);
                 }
             }
         }
-        if errors.is_empty() { Ok(Plan { images: planned }) } else { Err(Diagnostics(errors)) }
+        let images: Vec<PlannedImage> = planned.into_iter().flatten().map(|planned| planned.image).collect();
+        if errors.is_empty() {
+            errors = references::clashes(graph, &images);
+        }
+        if errors.is_empty() { Ok(Plan { images }) } else { Err(Diagnostics(errors)) }
     }
 
     pub fn count(&self, action: Action) -> usize {
@@ -100,6 +104,13 @@ fn network(config: &Config) -> Result<RunNetwork, Diagnostic> {
     }
 }
 
+/// An image, and what its children need to know beside.
+struct Planned {
+    image: PlannedImage,
+    user: Option<String>,
+    shell: Option<Vec<String>>,
+}
+
 struct Planner<'a> {
     graph: &'a Graph,
     present: &'a Present,
@@ -113,25 +124,21 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// The image and the user that its steps end with. Its parents are planned already.
-    fn image(
-        &self,
-        node: &Node,
-        planned: &[PlannedImage],
-        users: &[Option<String>],
-    ) -> Result<(PlannedImage, Option<String>), Vec<Diagnostic>> {
+    /// Plans an image whose parents are planned already.
+    fn image(&self, node: &Node, planned: &[Option<Planned>]) -> Result<Planned, Vec<Diagnostic>> {
+        let other = |index: usize| planned[index].as_ref().expect("parents come first, and are there");
         let recipe = &node.recipe;
         let References { all: references, pushes, skipped: push_skipped } =
             References::of(recipe, self.config.registry.as_deref()).map_err(|error| vec![error])?;
-        let base = self.base_of(node, planned);
+        let base = self.base_of(node, &|index| &other(index).image);
         let labels = labels::added(recipe, base, self.source.as_deref());
         let parent = |key: &_| {
-            let index = self.graph.resolve(key);
-            Parent { internal: planned[index].internal.clone(), user: users[index].clone() }
+            let Planned { image, user, shell } = other(self.graph.resolve(key));
+            Parent { internal: image.internal.clone(), user: user.clone(), shell: shell.clone() }
         };
         let (world, ignored) = (self.world, &self.ignored);
         let lowering = Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored };
-        let Lowered { dockerfile, context, steps, secrets, ssh, user } = lowering.lower()?;
+        let Lowered { dockerfile, context, steps, secrets, ssh, user, shell } = lowering.lower()?;
 
         let mut external: Vec<ImageRef> =
             recipe.external_images().into_iter().map(|(image, _)| image.clone()).collect();
@@ -144,6 +151,7 @@ impl Planner<'_> {
         let inputs = Inputs {
             dockerfile: &dockerfile,
             context: &context,
+            description: if recipe.is_described { &recipe.description } else { "" },
             external: &known,
             host_env: &recipe.host_env,
             source_date_epoch: self.options.source_date_epoch,
@@ -158,7 +166,11 @@ impl Planner<'_> {
             checked: checked.as_ref(),
             references: &references,
             forced: self.options.force && node.asked,
-            built_parent: node.parents.iter().map(|index| &planned[*index]).find(|image| image.action == Action::Build),
+            built_parent: node
+                .parents
+                .iter()
+                .map(|index| &other(*index).image)
+                .find(|image| image.action == Action::Build),
         };
         let (action, reason) = decision.decide();
         let is_pushed = pushed.as_ref().is_none_or(|marker| {
@@ -192,21 +204,24 @@ impl Planner<'_> {
             ssh,
             checks: recipe.checks.clone(),
         };
-        Ok((image, user))
+        Ok(Planned { image, user, shell })
     }
 
     /// What the image's own stage rests on: its reference, and its digest where the engine knows one.
-    fn base_of(&self, node: &Node, planned: &[PlannedImage]) -> Option<(String, Option<String>)> {
+    fn base_of<'p>(&self, node: &Node, other: &dyn Fn(usize) -> &'p PlannedImage) -> Option<(String, Option<String>)> {
         match &node.recipe.image.base.from {
             crate::recipe::BaseRef::Scratch => None,
             crate::recipe::BaseRef::Recipe(key) => {
-                let parent = &planned[self.graph.resolve(key)];
+                let parent = other(self.graph.resolve(key));
                 Some((parent.references[0].to_string(), None))
             }
             crate::recipe::BaseRef::External(image) => {
                 let found = self.present.get(&image.to_string());
-                let digest = found.and_then(|found| found.digests.first()).and_then(|digest| digest.split_once('@'));
-                Some((image.to_string(), digest.map(|(_, digest)| digest.to_owned())))
+                // The image may have digests of other repositories, too.
+                let of_repository = format!("{}@", image.repository());
+                let mut digests = found.iter().flat_map(|found| &found.digests);
+                let digest = digests.find_map(|digest| digest.strip_prefix(&of_repository)).map(str::to_owned);
+                Some((image.to_string(), digest))
             }
         }
     }

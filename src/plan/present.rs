@@ -19,7 +19,42 @@ pub struct PresentImage {
 }
 
 impl Present {
+    /// The image of a reference as anybody writes it.
     pub fn get(&self, reference: &str) -> Option<&PresentImage> {
-        self.0.get(reference)
+        self.0.get(&familiar(reference))
+    }
+
+    pub fn insert(&mut self, reference: &str, image: PresentImage) {
+        self.0.insert(familiar(reference), image);
+    }
+}
+
+/// The shortest way to write a reference: engines list images of Docker Hub without its name (Podman with it), and one
+/// with a digest without its tag.
+fn familiar(reference: &str) -> String {
+    let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
+    let short = short.strip_prefix("library/").unwrap_or(short);
+    let Some((name, digest)) = short.split_once('@') else { return short.to_owned() };
+    let colon = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
+    format!("{}@{digest}", colon.map_or(name, |colon| &name[..colon]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_image_is_found_however_it_is_written() {
+        let image = PresentImage { id: "sha256:1".to_owned(), digests: Vec::new(), size: 1 };
+        let mut present = Present::default();
+        present.insert("alpine:3.13", image.clone());
+        present.insert("me/app@sha256:2", image.clone());
+        present.insert("127.0.0.1:5000/x:1", image);
+        for name in
+            ["docker.io/library/alpine:3.13", "alpine:3.13", "docker.io/me/app:7@sha256:2", "127.0.0.1:5000/x:1"]
+        {
+            assert!(present.get(name).is_some(), "{name}");
+        }
+        assert!(present.get("127.0.0.1:5000/x").is_none());
     }
 }

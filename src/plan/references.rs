@@ -1,8 +1,12 @@
 //! The names of an image: for users, for children, and as markers of what was done with it.
 
+use std::collections::BTreeMap;
+
 use super::context::digest;
 use super::fingerprint::Fingerprint;
+use super::image::PlannedImage;
 use crate::diagnostic::Diagnostic;
+use crate::graph::Graph;
 use crate::recipe::{Check, ImageRef, Recipe};
 
 pub struct References {
@@ -40,6 +44,25 @@ impl References {
         }
         Ok(references)
     }
+}
+
+/// Images that would be pushed under one reference. Names and tags are compared already.
+pub fn clashes(graph: &Graph, images: &[PlannedImage]) -> Vec<Diagnostic> {
+    let mut owners: BTreeMap<&ImageRef, usize> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (index, image) in images.iter().enumerate() {
+        for reference in &image.references {
+            if let Some(first) = owners.insert(reference, index) {
+                let place = |index: usize| {
+                    let recipe = &graph.images[index].recipe;
+                    recipe.pushes.first().map_or_else(|| recipe.identity.clone(), |push| push.origin.place.clone())
+                };
+                let message = format!("`{}` and `{}` are both pushed to `{reference}`", images[first].name, image.name);
+                errors.push(Diagnostic::error(message).at(place(index)).related(place(first), "the other image"));
+            }
+        }
+    }
+    errors
 }
 
 fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef, Diagnostic> {

@@ -46,6 +46,21 @@ impl ImageRef {
     }
 }
 
+/// `host` or `host:port`; an IPv6 address stands in brackets.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let valid = match address {
+        Some(address) => address.chars().all(|c| c.is_ascii_hexdigit() || c == ':'),
+        None => !host.is_empty() && host.chars().all(name),
+    };
+    valid && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
 /// Lower-case letters and digits, with `.`, `_`, `__` or dashes between them.
 fn is_component(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -75,6 +90,9 @@ impl FromStr for ImageRef {
             Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (Some(host.to_owned()), rest),
             _ => (None, rest),
         };
+        if let Some(host) = registry.as_deref().filter(|host| !is_host(host)) {
+            return Err(format!("the registry `{host}` is not valid: write `host` or `host:port`"));
+        }
         let (name, tag) = match rest.split_once(':') {
             Some((name, tag)) => (name, Some(tag)),
             None => (rest, None),
@@ -133,6 +151,9 @@ mod tests {
         assert_eq!(error("alpine:-3"), "the tag `-3` is not valid");
         assert_eq!(error(""), "the image name is empty");
         assert!(error("a@sha256:12").starts_with("the digest"));
+        assert!(error("evil.com\nRUN x/y:1").starts_with("the registry"));
+        assert!(error("a b.c/d").starts_with("the registry"));
+        assert!("[::1]:5000/a".parse::<ImageRef>().is_ok());
         assert!("a--b/c___d".parse::<ImageRef>().is_err());
     }
 }

@@ -20,7 +20,7 @@ pub use step::{
 
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Origin, Place};
+use crate::diagnostic::{Origin, Place};
 
 /// One image of the family: a recipe with its parameters bound, as its script described it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +35,8 @@ pub struct Recipe {
     pub tags: Vec<String>,
     /// The `//!` header, or what `description()` said. May be empty.
     pub description: String,
+    /// True when `description()` said it.
+    pub is_described: bool,
     /// Every parameter in declaration order, with its value in this image.
     pub params: Vec<Param>,
     /// Build stages in the order of their declaration.
@@ -46,8 +48,6 @@ pub struct Recipe {
     pub pushes: Vec<Push>,
     /// Host variables that `env_var()` read, with the value it returned: part of the fingerprint.
     pub host_env: Vec<(String, String)>,
-    /// Mistakes that do not keep the recipe from being built.
-    pub warnings: Vec<Diagnostic>,
     /// Where `name()` or `tag()` was called, else the start of the file: what a clash of references points at.
     pub identity: Place,
 }
@@ -145,12 +145,7 @@ impl Recipe {
     /// The artifacts of all stages, in call order, each once.
     pub fn artifacts(&self) -> Vec<&Artifact> {
         let mut artifacts: Vec<&Artifact> = Vec::new();
-        for step in self.all_stages().flat_map(|stage| &stage.steps) {
-            let artifact = match &step.kind {
-                StepKind::Unpack(unpack) => &unpack.artifact,
-                StepKind::Place(place) => &place.artifact,
-                _ => continue,
-            };
+        for artifact in self.all_stages().flat_map(|stage| &stage.steps).filter_map(|step| step.kind.artifact()) {
             if !artifacts.contains(&artifact) {
                 artifacts.push(artifact);
             }

@@ -73,6 +73,21 @@ impl StepKind {
     }
 }
 
+impl StepKind {
+    /// The commands of a step that runs some.
+    pub fn run(&self) -> Option<&Run> {
+        if let StepKind::Run(run) | StepKind::Cleanup(run) = self { Some(run) } else { None }
+    }
+
+    /// The artifact that a step brings into the image.
+    pub fn artifact(&self) -> Option<&Artifact> {
+        if let StepKind::Unpack(Unpack { artifact, .. }) | StepKind::Place(PlaceFile { artifact, .. }) = self {
+            return Some(artifact);
+        }
+        None
+    }
+}
+
 /// Shell commands, run in order; the first that fails ends the step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Run {

@@ -38,7 +38,8 @@ pub fn type_name(value: &Dynamic) -> &'static str {
     }
 }
 
-fn with_article(name: &str) -> String {
+/// `a string`, `an int`, `nothing`.
+pub fn with_article(name: &str) -> String {
     match name {
         "nothing" => name.to_owned(),
         name if name.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {name}"),
@@ -170,7 +171,49 @@ impl<'a, 'c> Call<'a, 'c> {
             let error = self.error(format!("the {what} of `{}` is an absolute path, not `{path}`", self.function()));
             return Err(raise(error.hint(format!("write `/{path}`"))));
         }
+        self.one_line(what, path)
+    }
+
+    /// A text that can stand in one line.
+    pub fn one_line(&self, what: &str, text: String) -> Outcome<String> {
+        if text.chars().any(char::is_control) {
+            return self
+                .fail(format!("the {what} of `{}` has a line break or another control character", self.function()));
+        }
+        Ok(text)
+    }
+
+    /// An absolute path that can stand in the flag of a mount, which knows no quotes.
+    pub fn mount_path(&self, what: &str, value: &Dynamic) -> Outcome<String> {
+        let path = self.absolute(what, value)?;
+        if path.contains(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '$' | '\\')) {
+            return self.fail(format!("the {what} `{path}` has a character that no mount can have"));
+        }
         Ok(path)
+    }
+
+    /// `user[:group]`, by names or numbers.
+    pub fn owner(&self, what: &str, value: &Dynamic) -> Outcome<String> {
+        let owner = if value.is_int() { value.to_string() } else { self.text(what, value)? };
+        let part = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        };
+        if owner.split(':').count() > 2 || !owner.split(':').all(part) {
+            let error = self.error(format!("the {what} of `{}` is no owner: `{owner}`", self.function()));
+            return Err(raise(error.hint("write `user` or `user:group`, by names or numbers")));
+        }
+        Ok(owner)
+    }
+
+    /// A pattern as `.dockerignore` knows them.
+    pub fn patterns(&self, what: &str, value: &Dynamic) -> Outcome<Vec<String>> {
+        let patterns = self.texts(what, value)?;
+        for pattern in &patterns {
+            if let Err(error) = globset::Glob::new(pattern) {
+                return self.fail(format!("`{pattern}` is no pattern: {error}"));
+            }
+        }
+        Ok(patterns)
     }
 
     /// A path next to the script that the user's line stands in; it must not leave the project.
@@ -237,10 +280,6 @@ impl Options<'_, '_, '_> {
         self.get(key, |call, what, value| call.text(what, value))
     }
 
-    pub fn texts(&self, key: &str) -> Outcome<Vec<String>> {
-        Ok(self.get(key, |call, what, value| call.texts(what, value))?.unwrap_or_default())
-    }
-
     pub fn bool(&self, key: &str) -> Outcome<bool> {
         Ok(self.get(key, |call, what, value| call.bool(what, value))?.unwrap_or(false))
     }
@@ -249,7 +288,11 @@ impl Options<'_, '_, '_> {
         self.get(key, |call, what, value| call.mode(what, value))
     }
 
-    pub fn text_map(&self, key: &str) -> Outcome<BTreeMap<String, String>> {
-        Ok(self.get(key, |call, what, value| call.text_map(what, value))?.unwrap_or_default())
+    pub fn owner(&self, key: &str) -> Outcome<Option<String>> {
+        self.get(key, |call, what, value| call.owner(what, value))
+    }
+
+    pub fn patterns(&self, key: &str) -> Outcome<Vec<String>> {
+        Ok(self.get(key, |call, what, value| call.patterns(what, value))?.unwrap_or_default())
     }
 }

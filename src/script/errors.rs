@@ -114,7 +114,12 @@ pub fn of_running(main: &str, error: EvalAltResult) -> Vec<Diagnostic> {
                     return many.0.to_vec();
                 }
                 if let Some(diagnostic) = payload.clone().try_cast::<Arc<Diagnostic>>() {
-                    return vec![(*diagnostic).clone()];
+                    let diagnostic = (*diagnostic).clone();
+                    // An operator knows no place of its own.
+                    return vec![match diagnostic.origin {
+                        Some(_) => diagnostic,
+                        None => diagnostic.at(located(&file, position, calls)),
+                    }];
                 }
                 let message = format!("the script threw `{payload}`");
                 return vec![Diagnostic::error(message).at(located(&file, position, calls))];

@@ -37,6 +37,7 @@ pub fn engine() -> Engine {
     // Folded constant maps would lose the positions of their keys.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
     engine.set_max_operations(MAX_OPERATIONS);
     engine.set_max_call_levels(MAX_CALL_DEPTH);
     engine.set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH);

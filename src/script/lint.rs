@@ -59,10 +59,16 @@ impl Lint {
     fn shadowing(&self, file: &str, text: &str, ast: &AST) -> Vec<Diagnostic> {
         let mut mistakes = Vec::new();
         for function in ast.iter_fn_def() {
-            if self.ours.contains_key(function.name.as_str()) {
+            let name = function.name.as_str();
+            let whose = match () {
+                () if self.ours.contains_key(name) => "f3s",
+                () if self.standard.contains(name) => "the language",
+                () => continue,
+            };
+            {
                 let place = name_of(file, text, function.name.as_str(), function.body.start_position());
                 mistakes.push(
-                    Diagnostic::error(format!("`{}` is a function of f3s", function.name))
+                    Diagnostic::error(format!("`{name}` is a function of {whose}"))
                         .at(place)
                         .label("this one would take its place, also inside the library")
                         .hint("give yours another name"),
@@ -200,6 +206,22 @@ pub fn unterminated_comment(file: &str, text: &str) -> Option<Diagnostic> {
             } else if c == end {
                 quote = None;
             }
+        } else if c == '#' && opened.is_empty() && is_raw_text(&chars) {
+            // `#"..."#`, with as many `#` behind as before.
+            let mut fence = String::from("\"#");
+            while chars.peek() == Some(&'#') {
+                chars.next();
+                fence.push('#');
+            }
+            chars.next();
+            let mut seen = String::new();
+            for c in chars.by_ref() {
+                (line, column) = if c == '\n' { (line + 1, 0) } else { (line, column + 1) };
+                seen.push(c);
+                if seen.ends_with(&fence) {
+                    break;
+                }
+            }
         } else if c == '/' && next == Some('*') {
             opened.push((line, column));
             chars.next();
@@ -227,6 +249,11 @@ pub fn unterminated_comment(file: &str, text: &str) -> Option<Diagnostic> {
     )
 }
 
+/// True when what follows a `#` opens a raw text.
+fn is_raw_text(rest: &std::iter::Peekable<std::str::Chars>) -> bool {
+    rest.clone().find(|c| *c != '#') == Some('"')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +263,7 @@ mod tests {
         let open = |text| unterminated_comment("a", text).map(|d| d.origin.unwrap().place.to_string());
         assert_eq!(open("a /* b */ c"), None);
         assert_eq!(open("run(\"rm /*\"); // /*\n`/*`"), None);
+        assert_eq!(open("run(#\"echo \"/*\" x\"#); /* b */"), None);
         assert_eq!(open("x\n  /* b /* */ c"), Some("a:2:3".to_owned()));
     }
 }

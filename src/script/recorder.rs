@@ -64,7 +64,6 @@ pub struct Recorder {
     pub checks: Vec<Check>,
     pub pushes: Vec<Push>,
     pub host_env: Vec<(String, String)>,
-    pub warnings: Vec<Diagnostic>,
 }
 
 /// A shared recorder, as it travels in the engine's tag.
@@ -91,7 +90,6 @@ impl Recording {
             checks: Vec::new(),
             pushes: Vec::new(),
             host_env: Vec::new(),
-            warnings: Vec::new(),
         })))
     }
 
@@ -175,6 +173,12 @@ impl Recorder {
     pub fn finish(&mut self, header: &str) -> Result<Recipe, Box<Diagnostic>> {
         let image =
             closed(self.open.pop().expect("the image's own stage is open"), &format!("recipe `{}`", self.stem))?;
+        if self.name.is_none() && !crate::recipe::ImageRef::is_name(&self.stem) {
+            let error = Diagnostic::error(format!("the file's name, `{}`, is no name of an image", self.stem));
+            let error = error.at(Place::start_of(self.file.clone()));
+            let hint = "lower-case letters, digits and single `.`, `_` or `-` between them: rename the file, or call `name(..)`";
+            return Err(error.hint(hint).into());
+        }
         let params = std::mem::take(&mut self.params);
         let bound = params.iter().filter(|param| param.axis || param.value != param.default);
         let key = crate::recipe::ImageKey {
@@ -188,6 +192,7 @@ impl Recorder {
             file: self.file.to_string(),
             name: self.name.take().map_or_else(|| self.stem.clone(), |(name, _)| name),
             tags: self.tags.take().map_or_else(|| vec!["latest".to_owned()], |(tags, _)| tags),
+            is_described: self.description.is_some(),
             description: self.description.take().unwrap_or_else(|| header.to_owned()),
             params,
             stages: std::mem::take(&mut self.stages),
@@ -195,7 +200,6 @@ impl Recorder {
             checks: std::mem::take(&mut self.checks),
             pushes: std::mem::take(&mut self.pushes),
             host_env: std::mem::take(&mut self.host_env),
-            warnings: std::mem::take(&mut self.warnings),
             identity: identity.unwrap_or_else(|| Place::start_of(self.file.clone())),
         })
     }

@@ -57,8 +57,9 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
     let in_library: Vec<String> = library.iter().map(|raw| raw.name.clone()).collect();
     let mut docs: BTreeMap<String, FunctionDoc> = BTreeMap::new();
     for raw in native.into_iter().chain(library) {
-        // Private helpers of the library and closures are nobody's business.
-        if raw.name.starts_with('_') || raw.name.contains('$') {
+        // Private helpers, closures and operators are nobody's business.
+        let is_word = raw.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if raw.name.starts_with('_') || !is_word || raw.name == "to_string" {
             continue;
         }
         let entry = docs.entry(raw.name.clone()).or_insert_with(|| FunctionDoc {

@@ -40,6 +40,11 @@ pub fn recipe_files(world: &dyn World, patterns: &[String]) -> Result<Vec<Recipe
                 continue;
             }
         };
+        if path.folder().contains(['*', '?', '[']) {
+            let error = Diagnostic::error(format!("the pattern `{pattern}` has `*`, `?` or `[` in a folder's name"));
+            errors.push(error.hint("they count in the last component: name the folders one by one"));
+            continue;
+        }
         let folder = ProjectPath::join(path.folder(), "").expect("a folder of the project");
         // A folder that is not there holds no recipes.
         for file in world.list(&folder).unwrap_or_default() {
@@ -66,6 +71,10 @@ pub fn recipe_files(world: &dyn World, patterns: &[String]) -> Result<Vec<Recipe
 
 /// The recipes that a request means, in its order, each once; all of them when it names none.
 pub fn select<'f>(files: &'f [RecipeFile], request: &Request) -> Result<Vec<&'f RecipeFile>, Vec<Diagnostic>> {
+    if files.is_empty() && request.recipes.is_empty() {
+        let error = Diagnostic::error("the project has no recipes");
+        return Err(vec![error.hint("`f3s init` writes a first one; `recipes` in `f3s.toml` says where they are")]);
+    }
     if request.recipes.is_empty() {
         return Ok(files.iter().collect());
     }
@@ -104,7 +113,12 @@ fn unknown(files: &[RecipeFile], word: &str) -> Diagnostic {
     let error = Diagnostic::error(format!("there is no recipe `{word}`"));
     match near {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None if files.is_empty() => error.hint("the project has no recipes yet: `f3s init` writes a first one"),
+        None if files.is_empty() => error.hint(
+            "the project has no recipes: `f3s init` writes a first one; `recipes` in `f3s.toml` says where they are",
+        ),
+        None if word.ends_with(".rhai") => {
+            error.hint("`recipes` in `f3s.toml` says which files are recipes; `scripts/*.rhai` unless set")
+        }
         None => error.hint("`f3s list` shows the recipes of the project"),
     }
 }

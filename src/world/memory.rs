@@ -9,12 +9,11 @@ use sha2::{Digest, Sha256};
 use super::{Stat, World};
 use crate::path::ProjectPath;
 
-/// Files, variables and a clock that were put in.
+/// Files and variables that were put in.
 #[derive(Default)]
 pub struct Memory {
     files: BTreeMap<String, Arc<[u8]>>,
     env: BTreeMap<String, String>,
-    now: i64,
     reads: Mutex<BTreeSet<ProjectPath>>,
 }
 
@@ -33,12 +32,6 @@ impl Memory {
     #[must_use]
     pub fn env_var(mut self, name: &str, value: &str) -> Memory {
         self.env.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    #[must_use]
-    pub fn at(mut self, now: i64) -> Memory {
-        self.now = now;
         self
     }
 
@@ -89,10 +82,6 @@ impl World for Memory {
 
     fn env(&self, name: &str) -> Option<String> {
         self.env.get(name).cloned()
-    }
-
-    fn now(&self) -> i64 {
-        self.now
     }
 
     fn reads(&self) -> BTreeSet<ProjectPath> {

@@ -40,7 +40,7 @@ fn nothing_changed_means_nothing_done() {
 
     project.recipe(
         "app",
-        "// Why.\nbase( \"@java\" );\n\nrun(\"echo app >/app\");\ncheck(\"cat /app\", #{ stdout: \"app\" });\n",
+        "//! A header.\n// Why.\nbase( \"@java\" );\n\nrun(\"echo app >/app\");\ncheck(\"cat /app\", #{ stdout: \"app\" });\n",
     );
     assert_eq!(project.f3s(&["run"]).ok().summary(), "up to date 4");
     assert_eq!(ids(&project), before);

@@ -10,7 +10,7 @@ RUN set -eu; \
     if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then apk del --no-progress tzdata; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
 LABEL org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="Alpine 3.13 with tools for operations and the time zone of Shanghai." org.opencontainers.image.title="alpine"
 
 # ops: registry.example.com/team/alpine:latest
@@ -22,14 +22,14 @@ RUN --mount=type=bind,source=.f3s/artifacts/39178b8c78b65660/sgerrand.rsa.pub,ta
     --mount=type=bind,source=.f3s/artifacts/8dca7dc6003ce303/glibc-bin-2.33-r0.apk,target=/dev/f3s/3/glibc-bin-2.33-r0.apk \
     --mount=type=bind,source=.f3s/artifacts/04dbaa08442e1e0c/glibc-i18n-2.33-r0.apk,target=/dev/f3s/4/glibc-i18n-2.33-r0.apk \
     set -eu; exec 2>&1; \
-    echo '#f3s 2'; mkdir -p /etc/apk/keys; cp -p /dev/f3s/1/sgerrand.rsa.pub /etc/apk/keys/sgerrand.rsa.pub; \
-    echo '#f3s 3'; mkdir -p /tmp; cp -p /dev/f3s/2/glibc-2.33-r0.apk /tmp/glibc-2.33-r0.apk; \
-    echo '#f3s 4'; mkdir -p /tmp; cp -p /dev/f3s/3/glibc-bin-2.33-r0.apk /tmp/glibc-bin-2.33-r0.apk; \
-    echo '#f3s 5'; mkdir -p /tmp; cp -p /dev/f3s/4/glibc-i18n-2.33-r0.apk /tmp/glibc-i18n-2.33-r0.apk; \
-    echo '#f3s 6'; (cd /tmp; apk add --no-cache --no-progress glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk; rm glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk)
+    echo '#f3s 0'; mkdir -p /etc/apk/keys; cp -p /dev/f3s/1/sgerrand.rsa.pub /etc/apk/keys/sgerrand.rsa.pub; \
+    echo '#f3s 1'; mkdir -p /tmp; cp -p /dev/f3s/2/glibc-2.33-r0.apk /tmp/glibc-2.33-r0.apk; \
+    echo '#f3s 2'; mkdir -p /tmp; cp -p /dev/f3s/3/glibc-bin-2.33-r0.apk /tmp/glibc-bin-2.33-r0.apk; \
+    echo '#f3s 3'; mkdir -p /tmp; cp -p /dev/f3s/4/glibc-i18n-2.33-r0.apk /tmp/glibc-i18n-2.33-r0.apk; \
+    echo '#f3s 4'; (cd /tmp; apk add --no-cache --no-progress glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk; rm glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk)
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
-    if ! command -v localedef >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
+    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
     localedef -c -i en_US -f UTF-8 C.UTF-8 || test $? -eq 1; \
     mkdir -p /etc/profile.d; \
     echo 'export LANG=C.UTF-8' >/etc/profile.d/locale.sh
@@ -41,7 +41,7 @@ RUN set -eu; \
     if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then apk del --no-progress tzdata; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
 LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine:v3.13" org.opencontainers.image.description="Alpine with what operations need in every image: bash, vim, a MySQL client, glibc and a locale." org.opencontainers.image.title="alpine"
 
 # alpine-kona: registry.example.com/team/alpine-kona:latest
@@ -49,10 +49,10 @@ FROM f3s/ops:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/artifacts/381f816d428e5f25/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar,target=/dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar \
     set -eu; exec 2>&1; \
-    echo '#f3s 1'; mkdir -p /opt/TencentKona-8.0.5-282; tar -xpf /dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar -C /opt/TencentKona-8.0.5-282; \
-    echo '#f3s 2'; (ln -nfs /opt/TencentKona-8.0.5-282 /opt/jdk); \
+    echo '#f3s 0'; mkdir -p /opt/TencentKona-8.0.5-282; tar -xpf /dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar -C /opt/TencentKona-8.0.5-282; \
+    echo '#f3s 1'; (ln -nfs /opt/TencentKona-8.0.5-282 /opt/jdk); \
     export JAVA_HOME='/opt/jdk'; \
-    echo '#f3s 4'; (cd /opt/jdk; rm -rf release THIRD_PARTY_README LICENSE ASSEMBLY_EXCEPTION sample demo src.zip man lib/missioncontrol lib/visualvm lib/ant-javafx.jar lib/javafx-mx.jar lib/jconsole.jar jre/lib/amd64/libawt_xawt.so jre/lib/amd64/libjavafx_font_freetype.so jre/lib/amd64/libjavafx_font_pango.so jre/lib/amd64/libjavafx_font.so jre/lib/amd64/libjavafx_font_t2k.so jre/lib/amd64/libjavafx_iio.so jre/lib/amd64/libjfxwebkit.so jre/lib/desktop jre/lib/ext/jfxrt.jar jre/lib/fonts jre/lib/locale jre/lib/oblique-fonts jre/lib/deploy.jar legal jmods lib/src.zip lib/libawt_xawt.so docs)
+    echo '#f3s 2'; (cd /opt/jdk; rm -rf release THIRD_PARTY_README LICENSE ASSEMBLY_EXCEPTION sample demo src.zip man lib/missioncontrol lib/visualvm lib/ant-javafx.jar lib/javafx-mx.jar lib/jconsole.jar jre/lib/amd64/libawt_xawt.so jre/lib/amd64/libjavafx_font_freetype.so jre/lib/amd64/libjavafx_font_pango.so jre/lib/amd64/libjavafx_font.so jre/lib/amd64/libjavafx_font_t2k.so jre/lib/amd64/libjavafx_iio.so jre/lib/amd64/libjfxwebkit.so jre/lib/desktop jre/lib/ext/jfxrt.jar jre/lib/fonts jre/lib/locale jre/lib/oblique-fonts jre/lib/deploy.jar legal jmods lib/src.zip lib/libawt_xawt.so docs)
 ENV JAVA_HOME="/opt/jdk"
 LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine:latest" org.opencontainers.image.description="Alpine with Tencent Kona JDK 8, trimmed." org.opencontainers.image.title="alpine-kona"
 
@@ -61,9 +61,8 @@ FROM f3s/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/artifacts/86afc42c0b1d1f87/apache-skywalking-apm-8.5.0.tar,target=/dev/f3s/1/apache-skywalking-apm-8.5.0.tar \
     set -eu; exec 2>&1; \
-    echo '#f3s 1'; mkdir -p /3.app/skywalking.new; tar -xpf /dev/f3s/1/apache-skywalking-apm-8.5.0.tar -C /3.app/skywalking.new; \
-    echo '#f3s 2'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
-ENV JAVA_HOME="/opt/jdk"
+    echo '#f3s 0'; mkdir -p /3.app/skywalking.new; tar -xpf /dev/f3s/1/apache-skywalking-apm-8.5.0.tar -C /3.app/skywalking.new; \
+    echo '#f3s 1'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
 LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="The Kona JDK with the agent of Apache SkyWalking." org.opencontainers.image.title="alpine-kona-skywalking"
 
 # alpine-nginx: registry.example.com/team/alpine-nginx:latest
@@ -82,8 +81,8 @@ ADD .f3s/artifacts/e3c0d03bc833d5f6/centos-7.8.2003-x86_64-docker.tar /
 LABEL license="GPLv2" name="CentOS Base Image" vendor="CentOS"
 RUN --mount=type=bind,source=.f3s/artifacts/cfea70098dfdfc5c/centos7_base.repo,target=/dev/f3s/2/centos7_base.repo \
     set -eu; exec 2>&1; \
-    echo '#f3s 2'; (rm -f /etc/yum.repos.d/CentOS-*); \
-    echo '#f3s 3'; mkdir -p /etc/yum.repos.d; cp -p /dev/f3s/2/centos7_base.repo /etc/yum.repos.d/CentOS-Base.repo
+    echo '#f3s 0'; (rm -f /etc/yum.repos.d/CentOS-*); \
+    echo '#f3s 1'; mkdir -p /etc/yum.repos.d; cp -p /dev/f3s/2/centos7_base.repo /etc/yum.repos.d/CentOS-Base.repo
 RUN set -eu; \
     yum=$(command -v yum || command -v dnf); \
     $yum install -y --setopt=tsflags=nodocs atop bind-utils curl dstat ebtables ethtool fping htop iftop iproute jq less lsof mtr nc net-tools nmap-ncat perf psmisc strace sysstat tcpdump telnet tree unzip wget which zip ca-certificates kde-l10n-Chinese glibc-common; \
@@ -96,12 +95,12 @@ RUN set -eu; \
     if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then apk del --no-progress tzdata; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
 COPY --chmod=755 .f3s/artifacts/188075b14a6d8559/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
 COPY --chmod=755 .f3s/artifacts/552774b94b160b7b/gosu-amd64 /usr/local/bin/gosu
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
-    if ! command -v localedef >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
+    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
     localedef -c -i zh_CN -f UTF-8 zh_CN.utf8 || test $? -eq 1; \
     mkdir -p /etc/profile.d; \
     echo 'export LC_ALL=zh_CN.utf8' >/etc/profile.d/locale.sh
@@ -115,9 +114,15 @@ FROM f3s/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 ADD .f3s/artifacts/be4f947cdd49315a/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
 ENV JMETER_HOME="/jmeter/apache-jmeter-5.4.1/"
-ADD .f3s/artifacts/99b3db76124d5a11/JMeterPlugins-Standard-1.4.0.tar /jmeter/apache-jmeter-5.4.1/
+RUN --mount=type=bind,source=.f3s/artifacts/99b3db76124d5a11/JMeterPlugins-Standard-1.4.0.tar,target=/dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar \
+    set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
+    echo '#f3s 0'; mkdir -p /tmp/plugin; tar -xpf /dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar -C /tmp/plugin; \
+    echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
 COPY .f3s/artifacts/a385559889ee4f4a/pepper-box-1.0.jar /jmeter/apache-jmeter-5.4.1/lib/ext/pepper-box-1.0.jar
-ADD .f3s/artifacts/0eeb2c89079ed121/bzm-parallel-0.7.tar /jmeter/apache-jmeter-5.4.1/
+RUN --mount=type=bind,source=.f3s/artifacts/0eeb2c89079ed121/bzm-parallel-0.7.tar,target=/dev/f3s/1/bzm-parallel-0.7.tar \
+    set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
+    echo '#f3s 0'; mkdir -p /tmp/plugin; tar -xpf /dev/f3s/1/bzm-parallel-0.7.tar -C /tmp/plugin; \
+    echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
 LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="Apache JMeter with its standard plugins, pepper-box and bzm-parallel." org.opencontainers.image.title="jmeter-base"
 
 # jmeter-grafana-reporter: registry.example.com/team/jmeter-grafana-reporter:latest
@@ -133,8 +138,8 @@ COPY .f3s/write/1/repositories /etc/apk/repositories
 RUN set -eu; apk add --no-cache --no-progress --upgrade wget curl fontconfig unzip perl-switch
 RUN --mount=type=bind,source=.f3s/artifacts/0b5916a4c0ddb47b/install-unx.sh,target=/dev/f3s/1/install-unx.sh \
     set -eu; exec 2>&1; \
-    echo '#f3s 8'; mkdir -p /tmp; cp -p /dev/f3s/1/install-unx.sh /tmp/install-tinytex.sh; \
-    echo '#f3s 9'; (export CTAN_REPO=http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; sh /tmp/install-tinytex.sh --admin --no-path; rm /tmp/install-tinytex.sh; mv ~/.TinyTeX /opt/TinyTeX; /opt/TinyTeX/bin/*/tlmgr path add; chown -R root:adm /opt/TinyTeX; chmod -R g+w /opt/TinyTeX; chmod -R g+wx /opt/TinyTeX/bin; tlmgr update --self --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; tlmgr install --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet epstopdf-pkg ctex everyshi everysel euenc; fmtutil-sys --all; texhash; mktexlsr)
+    echo '#f3s 0'; mkdir -p /tmp; cp -p /dev/f3s/1/install-unx.sh /tmp/install-tinytex.sh; \
+    echo '#f3s 1'; (export CTAN_REPO=http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; sh /tmp/install-tinytex.sh --admin --no-path; rm /tmp/install-tinytex.sh; mv ~/.TinyTeX /opt/TinyTeX; /opt/TinyTeX/bin/*/tlmgr path add; chown -R root:adm /opt/TinyTeX; chmod -R g+w /opt/TinyTeX; chmod -R g+wx /opt/TinyTeX/bin; tlmgr update --self --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; tlmgr install --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet epstopdf-pkg ctex everyshi everysel euenc; fmtutil-sys --all; texhash; mktexlsr)
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \
@@ -142,7 +147,7 @@ RUN set -eu; \
     if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then apk del --no-progress tzdata; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
 COPY --from=build /go/bin/grafana-reporter /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/grafana-reporter","-ip","jmeter-grafana:3000"]
 LABEL org.opencontainers.image.base.name="alpine:3.12" org.opencontainers.image.description="Reports of JMeter runs as PDF, from Grafana, with LaTeX and a Chinese font." org.opencontainers.image.title="jmeter-grafana-reporter"

@@ -45,6 +45,9 @@ PACKAGES = {
     "openssl": "openssl",
     "git": "git",
     "xz": "xz-utils",
+    "skopeo": "skopeo",
+    "pgrep": "procps",
+    "ip": "iproute2",
 }
 
 

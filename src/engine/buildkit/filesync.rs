@@ -26,7 +26,12 @@ const GO_LINK: u32 = 1 << 27;
 #[derive(Clone, Debug)]
 pub enum Content {
     Text(Arc<[u8]>),
-    Path(PathBuf),
+    /// `digest`: what the plan saw in it, SHA-256 in hexadecimal. A file that changed since is not sent: its content would
+    /// be kept under the fingerprint of another.
+    Path {
+        path: PathBuf,
+        digest: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -209,16 +214,22 @@ async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(),
                 send(sender, PacketType::PacketData, data(chunk.to_vec())).await?;
             }
         }
-        Content::Path(path) => {
+        Content::Path { path, digest } => {
             let failed = |error| Status::internal(format!("`{}` cannot be read: {error}", path.display()));
             let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
             let mut buffer = vec![0; CHUNK];
+            let mut hasher = Sha256::new();
             loop {
                 let read = file.read(&mut buffer).await.map_err(failed)?;
                 if read == 0 {
                     break;
                 }
+                hasher.update(&buffer[..read]);
                 send(sender, PacketType::PacketData, data(buffer[..read].to_vec())).await?;
+            }
+            let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            if digest.as_ref().is_some_and(|digest| *digest != found) {
+                return Err(Status::aborted(format!("`{}` changed while it was built: run f3s again", path.display())));
             }
         }
     }

@@ -44,6 +44,8 @@ pub struct Offer {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// The socket of the user's ssh agent.
     pub ssh: Option<PathBuf>,
+    /// The key under which BuildKit keeps what it was sent, for the next build to send only what changed.
+    pub shared_key: String,
 }
 
 pub struct Session {
@@ -58,8 +60,7 @@ impl Session {
         let mut headers = vec![
             ("X-Docker-Expose-Session-Uuid", id.clone()),
             ("X-Docker-Expose-Session-Name", "f3s".to_owned()),
-            // The key under which BuildKit keeps what it was sent, for the next build to send only what changed.
-            ("X-Docker-Expose-Session-Sharedkey", "f3s".to_owned()),
+            ("X-Docker-Expose-Session-Sharedkey", offer.shared_key.clone()),
         ];
         let mut methods = vec!["/moby.filesync.v1.Auth/Credentials", "/moby.filesync.v1.FileSync/DiffCopy"];
         if !offer.secrets.is_empty() {

@@ -219,8 +219,9 @@ fn say_line(events: &Events, image: &PlannedImage, secrets: &[String], running: 
     let text = String::from_utf8_lossy(bytes);
     // Progress bars overwrite their line.
     let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+    let steps = &image.dockerfile.instructions[running.instruction].steps;
     let marked = line.strip_prefix(STEP_MARK).and_then(|number| number.parse::<usize>().ok());
-    if let Some(step) = marked.filter(|step| *step < image.steps.len()) {
+    if let Some(step) = marked.and_then(|number| steps.get(number).copied()) {
         if let Some(before) = running.step.replace(step) {
             say_finished(events, image, before, running.since);
         }

@@ -6,13 +6,20 @@ use futures_util::StreamExt;
 
 use super::Run;
 use super::downloads::Downloads;
+use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
 use crate::event::Event;
 use crate::plan::{ContextEntry, PlannedImage};
-use crate::recipe::{Check, ImageRef};
+use crate::recipe::{Artifact, Check, ImageRef};
 
 /// Checks of one image that run at the same time.
 const CHECKS_AT_ONCE: usize = 4;
+
+/// The step that brings an artifact into the image.
+fn user_of<'i>(image: &'i PlannedImage, artifact: &'i Artifact) -> &'i Origin {
+    let user = image.steps.iter().find(|step| step.kind.artifact() == Some(artifact));
+    user.map_or(&artifact.origin, |step| &step.origin)
+}
 
 impl<E: Engine> Run<'_, E> {
     pub(super) async fn build(&self, image: &PlannedImage, downloads: &Downloads) -> Result<(), EngineError> {
@@ -59,7 +66,8 @@ impl<E: Engine> Run<'_, E> {
                 let cancelled = self.stop.is_cancelled();
                 return Err(if cancelled { EngineError::Cancelled } else { EngineError::Failed((*error).clone()) });
             }
-            let file = self.store.pack(artifact, packed).await.map_err(EngineError::Failed)?;
+            let packed = self.store.pack(artifact, packed).await;
+            let file = packed.map_err(|error| EngineError::Failed(error).located(user_of(image, artifact)))?;
             files.packed.insert(path.clone(), file);
         }
         Ok(files)

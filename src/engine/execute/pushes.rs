@@ -63,6 +63,8 @@ impl<E: Engine> Run<'_, E> {
         let mut attempt = 0;
         loop {
             attempt += 1;
+            // Another run may have moved the tag to its own version since: what is pushed is what this run checked.
+            self.engine.tag(&image.internal, reference).await?;
             let error = match self.engine.push(&image.name, reference, self.events, &self.stop).await {
                 Ok(digest) => {
                     let seconds = start.elapsed().as_secs_f64();

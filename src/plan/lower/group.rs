@@ -72,7 +72,7 @@ impl Lowerer<'_> {
             }
             let mut mounts = Mounts { number: numbers.len() + 1, flags: Vec::new() };
             let (part, isolated) = self.part(step, &mut mounts).map_err(|error| located(error, step))?;
-            body.step(number, part, isolated);
+            body.step(numbers.len(), part, isolated);
             flags.extend(mounts.flags.into_iter().filter(|flag| !flags.contains(flag)).collect::<Vec<_>>());
             numbers.push(number);
         }
@@ -90,6 +90,10 @@ impl Lowerer<'_> {
         let mut body = Body::default();
         match &step.kind {
             StepKind::Run(run) | StepKind::Cleanup(run) => {
+                if run.network.is_some_and(|network| network != self.input.network) {
+                    return Err(Diagnostic::error("a network of its own cannot join a layer of several steps")
+                        .hint("give the command a layer of its own"));
+                }
                 if run.user.is_some() {
                     return Err(Diagnostic::error("another user cannot join a layer of several steps")
                         .hint("give the command a layer of its own, or use `su` in it"));
@@ -124,7 +128,15 @@ impl Lowerer<'_> {
         // A folder of the project is known to be one; elsewhere the shell finds out.
         let sources: Vec<(String, Option<bool>)> = match &copy.from {
             CopySource::Project => {
-                self.project_sources(copy)?.into_iter().map(|placed| (placed.path, Some(placed.folder))).collect()
+                let placed = self.project_sources(copy)?;
+                if let Some(odd) = placed.iter().find(|placed| !is_plain(&placed.path)) {
+                    return Err(Diagnostic::error(format!(
+                        "`{}` cannot join a layer of several steps: its name has unusual characters",
+                        odd.path
+                    ))
+                    .hint("copy it outside of `layer(..)`, or rename it"));
+                }
+                placed.into_iter().map(|placed| (placed.path, Some(placed.folder))).collect()
             }
             CopySource::Stage(_) | CopySource::Image(_) => {
                 copy.sources.iter().map(|path| (path.clone(), None)).collect()
@@ -177,6 +189,11 @@ fn in_the_middle(step: &Step) -> Result<Vec<String>, Diagnostic> {
         StepKind::Shell(_) => refused("shell"),
         _ => Ok(Vec::new()),
     }
+}
+
+/// True for a path that can stand in the flag of a mount, which knows no quotes.
+fn is_plain(path: &str) -> bool {
+    path.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-@%".contains(c))
 }
 
 fn file(body: &mut Body, source: &str, target: &str) {

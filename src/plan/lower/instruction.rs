@@ -98,8 +98,13 @@ fn assignments(pairs: &std::collections::BTreeMap<String, String>) -> Result<Str
 fn words(command: &Command, shell: &[String]) -> String {
     match command {
         Command::Exec(words) => quote::json(words),
-        // The shell form is one line.
-        Command::Shell(line) if line.contains('\n') || line.ends_with('\\') || line.contains("<<") => {
+        // The shell form is one line, and does not look like a list.
+        Command::Shell(line)
+            if line.contains('\n')
+                || line.ends_with('\\')
+                || line.contains("<<")
+                || line.trim_start().starts_with('[') =>
+        {
             quote::json(&shell.iter().chain([line]).collect::<Vec<_>>())
         }
         Command::Shell(line) => line.clone(),

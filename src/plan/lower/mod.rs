@@ -23,8 +23,9 @@ pub use script::MARK as STEP_MARK;
 #[derive(Clone, Debug)]
 pub struct Parent {
     pub internal: ImageRef,
-    /// The user its steps end with, when its recipe says one.
+    /// The user and the shell its steps end with, when its recipe says so.
     pub user: Option<String>,
+    pub shell: Option<Vec<String>>,
 }
 
 pub struct Lowering<'a> {
@@ -47,6 +48,7 @@ pub struct Lowered {
     pub secrets: Vec<SecretMount>,
     pub ssh: bool,
     pub user: Option<String>,
+    pub shell: Option<Vec<String>>,
 }
 
 impl Lowering<'_> {
@@ -79,6 +81,7 @@ impl Lowering<'_> {
             secrets: lowerer.secrets,
             ssh: lowerer.ssh,
             user: lowerer.user.or(lowerer.base_user),
+            shell: Some(lowerer.shell).filter(|shell| *shell != default_shell()),
         })
     }
 }
@@ -92,7 +95,7 @@ struct Lowerer<'a> {
     input: &'a Lowering<'a>,
     out: Writer,
     context: ContextBuilder<'a>,
-    /// The shell of the stage, as `shell()` set it.
+    /// The shell of the stage, as `shell()` set it here or in a parent.
     shell: Vec<String>,
     /// The user that `user()` set in the stage, and the one its base ends with.
     user: Option<String>,
@@ -113,6 +116,7 @@ impl Lowerer<'_> {
             BaseRef::Recipe(key) => {
                 let parent = (self.input.parent)(key);
                 self.base_user = parent.user;
+                self.shell = parent.shell.unwrap_or_else(default_shell);
                 parent.internal.to_string()
             }
         };
@@ -269,6 +273,7 @@ impl Lowerer<'_> {
 
     /// f3s's own labels, last: a changed description costs no layer. What the recipe sets stays.
     fn added_labels(&mut self, steps: &[Step]) {
+        self.out.end_identity();
         let set_by_recipe = |name: &str| {
             steps.iter().any(|step| matches!(&step.kind, StepKind::Label(labels) if labels.contains_key(name)))
         };

@@ -54,7 +54,7 @@ impl Body {
         self.lines.join("; ")
     }
 
-    /// The commands of one of several steps, which says its number before it begins. `isolated`: in a subshell.
+    /// The commands of one of several steps, which says its number, counting within the group, before it begins. `isolated`: in a subshell.
     pub fn step(&mut self, number: usize, step: Body, isolated: bool) {
         self.grouped = true;
         self.multiline |= step.multiline;
@@ -110,10 +110,19 @@ pub fn export(name: &str, value: &str) -> String {
 fn needs_lines(command: &str) -> bool {
     command.contains('\n')
         || command.ends_with('\\')
-        || command.starts_with('#')
-        || command.contains(" #")
+        || has_comment(command)
         || command.contains("<<")
         || command.ends_with('&')
+}
+
+/// A `#` where a word could begin.
+fn has_comment(command: &str) -> bool {
+    let mut before = ' ';
+    command.chars().any(|c| {
+        let begins = c == '#' && (before.is_whitespace() || matches!(before, ';' | '&' | '|' | '(' | ')' | '`'));
+        before = c;
+        begins
+    })
 }
 
 #[cfg(test)]
@@ -137,6 +146,7 @@ mod tests {
     fn a_script_where_it_cannot() {
         assert_eq!(lowered(&["a\nb"]), r#"RUN ["/bin/sh","-c","set -eu\na\nb"]"#);
         assert_eq!(lowered(&["a # why", "b"]), r#"RUN ["/bin/sh","-c","set -eu\na # why\nb"]"#);
+        assert_eq!(lowered(&["a;# why", "b"]), r##"RUN ["/bin/sh","-c","set -eu\na;# why\nb"]"##);
         assert_eq!(lowered(&["cat <<EOF"]), r#"RUN ["/bin/sh","-c","set -eu\ncat <<EOF"]"#);
         assert_eq!(lowered(&["a &", "wait"]), r#"RUN ["/bin/sh","-c","set -eu\na &\nwait"]"#);
     }

@@ -43,8 +43,8 @@ fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
 pub mod functions {
     /// Downloads a file and returns a handle on it, for `unpack` and `place`.
     ///
-    /// The file is fetched on the host, once, and kept; `[mirrors]` in `f3s.toml` say from where. The image needs neither
-    /// `wget` nor a network.
+    /// The file is fetched on the host, once, and kept under its URL; `[mirrors]` in `f3s.toml` say from where. The image needs
+    /// neither `wget` nor a network. A URL whose file changes is not asked again: name versions, and give `sha256`.
     ///
     /// Options: `sha256` (64 hexadecimal digits, verified), `name` (file name; the last part of the URL unless set).
     ///
@@ -82,7 +82,8 @@ pub mod functions {
 
     /// Fetches a git repository and returns a handle on its files, for `unpack`.
     ///
-    /// The work tree is fetched on the host, without its history.
+    /// The work tree is fetched on the host, without its history and submodules, once, and kept: a branch that moves is not
+    /// asked again, so name a tag or a commit.
     ///
     /// Options: `ref` (branch, tag or commit; the default branch unless set).
     ///
@@ -136,13 +137,12 @@ pub mod functions {
         let target = call.absolute("folder", &folder)?;
         let options = call.options(&opts, UNPACK_OPTIONS)?;
         let strip = options.get("strip", |call, what, value| call.int(what, value, 0))?.unwrap_or(0);
-        let filter = Filter { strip: strip as u32, only: options.texts("only")?, exclude: options.texts("exclude")? };
-        for pattern in filter.only.iter().chain(&filter.exclude) {
-            if let Err(error) = globset::Glob::new(pattern) {
-                return call.fail(format!("`{pattern}` is no pattern: {error}"));
-            }
+        if strip > 100 {
+            return call.fail("no archive is a hundred folders deep: `strip` is too large");
         }
-        let chown = options.text("chown")?;
+        let filter =
+            Filter { strip: strip as u32, only: options.patterns("only")?, exclude: options.patterns("exclude")? };
+        let chown = options.owner("chown")?;
         if let Some(owner) = &chown
             && !owner.split(':').all(|id| id.parse::<u32>().is_ok())
         {
@@ -183,7 +183,7 @@ pub mod functions {
             target.push_str(&artifact.name);
         }
         let options = call.options(&opts, PLACE_OPTIONS)?;
-        let (chmod, chown) = (options.mode("chmod")?, options.text("chown")?);
+        let (chmod, chown) = (options.mode("chmod")?, options.owner("chown")?);
         call.record(StepKind::Place(PlaceFile { artifact, target, chmod, chown }));
         Ok(())
     }

@@ -16,8 +16,12 @@ fn pairs(call: &Call, name: &Dynamic, value: &Dynamic) -> Outcome<BTreeMap<Strin
 }
 
 fn checked(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<BTreeMap<String, String>> {
-    if let Some(name) = pairs.keys().find(|name| name.is_empty() || name.contains(['=', ' ', '"', '\n', '$'])) {
-        return call.fail(format!("`{name}` is no name of `{}`", call.function()));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '=' | '"' | '\'' | '$' | '\\');
+    if let Some(name) = pairs.keys().find(|name| name.is_empty() || name.contains(odd)) {
+        return call.fail(format!("`{name}` is no name for `{}`", call.function()));
+    }
+    if pairs.is_empty() {
+        return call.fail(format!("the map of `{}` is empty", call.function()));
     }
     Ok(pairs)
 }
@@ -151,10 +155,7 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn user(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let name = if name.is_int() { name.to_string() } else { call.text("name", &name)? };
-        if name.contains(char::is_whitespace) {
-            return call.fail(format!("`{name}` is no user"));
-        }
+        let name = call.owner("name", &name)?;
         call.record(StepKind::User(name));
         Ok(())
     }
@@ -193,7 +194,11 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn volume(ctx: NativeCallContext, paths: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let paths = call.texts("paths", &paths)?;
+        let list = paths.clone().try_cast::<Array>().unwrap_or_else(|| vec![paths.clone()]);
+        let paths = list.iter().map(|path| call.absolute("path", path)).collect::<Outcome<Vec<_>>>()?;
+        if paths.is_empty() {
+            return call.fail("`volume` takes at least one path");
+        }
         call.record(StepKind::Volume(paths));
         Ok(())
     }
@@ -313,9 +318,7 @@ pub mod functions {
     pub fn author(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
-        if name.contains('\n') {
-            return call.fail("the author's name has a line break");
-        }
+        let name = call.one_line("name", name)?;
         call.record(StepKind::Author(name));
         Ok(())
     }

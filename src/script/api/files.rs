@@ -8,7 +8,7 @@ use rhai::{Dynamic, NativeCallContext};
 use super::structure::{StageHandle, source_of};
 use crate::diagnostic::nearest;
 use crate::path::ProjectPath;
-use crate::recipe::{Copy, CopySource, StepKind, Write};
+use crate::recipe::{BaseRef, Copy, CopySource, StepKind, Write};
 use crate::script::arguments::{Call, Outcome, raise};
 
 pub const COPY_OPTIONS: &[&str] = &["from", "chown", "chmod", "exclude"];
@@ -86,10 +86,10 @@ pub mod functions {
     pub fn copy(ctx: NativeCallContext, sources: Dynamic, target: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let written = call.texts("sources", &sources)?;
-        let target = call.text("target", &target)?;
+        let target = call.text("target", &target).and_then(|target| call.one_line("target", target))?;
         let options = call.options(&opts, COPY_OPTIONS)?;
         let from = options.get("from", copy_source)?.unwrap_or(CopySource::Project);
-        let exclude = options.texts("exclude")?;
+        let exclude = options.patterns("exclude")?;
         let sources = if from == CopySource::Project {
             let mut paths = Vec::new();
             for source in &written {
@@ -111,7 +111,7 @@ pub mod functions {
             let error = call.error(format!("{} sources and one target `{target}`", sources.len()));
             return Err(raise(error.hint(format!("for a folder write `{target}/`"))));
         }
-        let (chown, chmod) = (options.text("chown")?, options.mode("chmod")?);
+        let (chown, chmod) = (options.owner("chown")?, options.mode("chmod")?);
         call.record(StepKind::Copy(Copy { from, sources, target, chown, chmod, exclude }));
         Ok(())
     }
@@ -140,7 +140,7 @@ pub mod functions {
         }
         let text = call.string("text", &text)?;
         let options = call.options(&opts, WRITE_OPTIONS)?;
-        let (chown, chmod) = (options.text("chown")?, options.mode("chmod")?);
+        let (chown, chmod) = (options.owner("chown")?, options.mode("chmod")?);
         call.record(StepKind::Write(Write { target, text, chown, chmod }));
         Ok(())
     }
@@ -160,5 +160,8 @@ fn copy_source(call: &Call, what: &str, value: &Dynamic) -> Outcome<CopySource> 
     {
         return Ok(CopySource::Stage(name));
     }
-    source_of(call, what, value, None).map(CopySource::Image)
+    match source_of(call, what, value, None)? {
+        BaseRef::Scratch => call.fail("`scratch` is empty: there is nothing to copy from it"),
+        image => Ok(CopySource::Image(image)),
+    }
 }

@@ -78,7 +78,17 @@ pub mod functions {
             let error = call.error(format!("`{name}` is no image name"));
             return Err(raise(error.hint("lower-case letters, digits and single `.`, `_` or `-` between them; the tag belongs into `tag(..)`, the registry into `f3s.toml`")));
         }
-        call.recording.lock().name = Some((name, call.origin.place.clone()));
+        if name.starts_with("f3s/") {
+            let error = call.error("names that begin with `f3s/` are f3s's own");
+            return Err(raise(error.hint("its internal references are called so")));
+        }
+        let mut recorder = call.recording.lock();
+        if let Some((_, first)) = &recorder.name {
+            return Err(raise(
+                call.error("`name` is called twice").related(first.clone(), "the first name is set here"),
+            ));
+        }
+        recorder.name = Some((name, call.origin.place.clone()));
         Ok(())
     }
 
@@ -99,7 +109,15 @@ pub mod functions {
                 error.hint("letters, digits, `_`, `.` and `-`, at most 128 of them, not starting with `.` or `-`"),
             ));
         }
-        call.recording.lock().tags = Some((tags, call.origin.place.clone()));
+        if let Some(twice) = tags.iter().enumerate().find_map(|(at, tag)| tags[..at].contains(tag).then_some(tag)) {
+            return call.fail(format!("the tag `{twice}` stands twice in the list"));
+        }
+        let mut recorder = call.recording.lock();
+        if let Some((_, first)) = &recorder.tags {
+            let error = call.error("`tag` is called twice").related(first.clone(), "the first tags are set here");
+            return Err(raise(error.hint("write them as one list: `tag([\"a\", \"b\"])`")));
+        }
+        recorder.tags = Some((tags, call.origin.place.clone()));
         Ok(())
     }
 

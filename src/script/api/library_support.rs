@@ -3,14 +3,14 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, Map, NativeCallContext};
 
-use crate::script::arguments::{Call, Outcome, raise, unknown_option};
+use crate::script::arguments::{Call, Outcome, raise, type_name, unknown_option, with_article};
 use crate::script::origin;
 
 #[export_module]
 pub mod functions {
     /// Returns `defaults` overlaid with the options that were given; for functions of a library.
     ///
-    /// Errors, at the user's line: an option that has no default.
+    /// Errors, at the user's line: an option that has no default; a value of another type than its default.
     ///
     /// ```rhai
     /// fn greet(opts) {
@@ -33,6 +33,13 @@ pub mod functions {
             let known = defaults.keys().map(|key| key.as_str());
             return Err(raise(unknown_option(&function, unknown, known).at(call.origin.clone())));
         }
+        for (key, value) in &given {
+            let default = &defaults[key.as_str()];
+            if type_name(value) != type_name(default) {
+                let (takes, given) = (with_article(type_name(default)), with_article(type_name(value)));
+                return call.fail(format!("the option `{key}` of `{function}` takes {takes}, not {given}"));
+            }
+        }
         let mut merged = defaults;
         merged.extend(given);
         Ok(merged)
@@ -51,6 +58,33 @@ pub mod functions {
         call.fail(message)
     }
 
+    /// Ends the evaluation with an error at the user's line unless a value is of one of these types; for functions of a
+    /// library.
+    ///
+    /// `what` names the value in the error, `types` are among `"string"`, `"int"`, `"bool"`, `"list"`, `"map"`.
+    ///
+    /// ```rhai
+    /// fn greet(who) {
+    ///     expect(who, "name", ["string"]);
+    ///     run("echo hello " + quote(who));
+    /// }
+    /// greet("f3s");
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; echo hello f3s
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect(ctx: NativeCallContext, value: Dynamic, what: Dynamic, types: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let (what, types) = (call.text("what", &what)?, call.texts("types", &types)?);
+        if types.iter().any(|name| name == type_name(&value)) {
+            return Ok(());
+        }
+        let function = origin::enclosing_function(&ctx);
+        let takes = types.iter().map(|name| with_article(name)).collect::<Vec<_>>().join(" or ");
+        call.fail(format!("`{function}` takes {takes} as its {what}, not {}", with_article(type_name(&value))))
+    }
+
     /// Quotes a text for the shell: one word, whatever it holds. A list becomes several words.
     ///
     /// ```rhai
@@ -66,6 +100,9 @@ pub mod functions {
             Some(list) => list.iter().map(|word| call.value("text", word)).collect::<Outcome<Vec<_>>>()?,
             None => vec![call.value("text", &text)?],
         };
+        if words.is_empty() {
+            return call.fail(format!("the list for `{}` is empty", origin::enclosing_function(&ctx)));
+        }
         Ok(words.iter().map(|word| crate::shell::quote(&word.to_string())).collect::<Vec<_>>().join(" "))
     }
 

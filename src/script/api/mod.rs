@@ -28,6 +28,23 @@ pub fn register(engine: &mut Engine) {
     ] {
         engine.register_global_module(Shared::new(module));
     }
+    refuse_in_texts::<run::SecretHandle>(engine, "a secret");
+    refuse_in_texts::<run::SshHandle>(engine, "a handle of `ssh()`");
+    refuse_in_texts::<artifacts::ArtifactHandle>(engine, "a download");
+    refuse_in_texts::<structure::StageHandle>(engine, "a stage");
+    refuse_in_texts::<structure::ImageHandle>(engine, "an image");
+    refuse_in_texts::<parameters::Choices>(engine, "a list of choices");
+}
+
+/// A handle is no text: joined to one it would be its Rust name.
+fn refuse_in_texts<T: rhai::Variant + Clone>(engine: &mut Engine, what: &'static str) {
+    use super::arguments::{Outcome, raise};
+    let refused = move || -> Outcome<rhai::ImmutableString> {
+        Err(raise(crate::diagnostic::Diagnostic::error(format!("{what} cannot be joined to a text"))))
+    };
+    engine.register_fn("+", move |_: rhai::ImmutableString, _: T| refused());
+    engine.register_fn("+", move |_: T, _: rhai::ImmutableString| refused());
+    engine.register_fn("to_string", move |_: &mut T| refused());
 }
 
 /// The option keys of a host function that takes options as its last argument.

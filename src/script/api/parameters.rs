@@ -22,6 +22,9 @@ fn choices(ctx: &NativeCallContext, values: &Dynamic, axis: bool) -> Outcome<Cho
     let values = list.iter().map(|value| call.value("values", value)).collect::<Outcome<Vec<_>>>()?;
     match values.first() {
         None => call.fail(format!("the values of `{}` are an empty list", call.function())),
+        Some(_) if values.iter().enumerate().any(|(at, value)| values[..at].contains(value)) => {
+            call.fail(format!("a value of `{}` stands twice in the list", call.function()))
+        }
         Some(first) if values.iter().any(|value| value.type_name() != first.type_name()) => {
             call.fail(format!("the values of `{}` are of different types", call.function()))
         }

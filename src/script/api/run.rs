@@ -22,7 +22,9 @@ fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> 
     let commands = call.texts("command", commands)?;
     let options = call.options(options, OPTIONS)?;
     let mut mounts = Vec::new();
-    for target in options.texts("cache")? {
+    let cache = options
+        .get("cache", |call, what, value| list_of(value).iter().map(|item| call.mount_path(what, item)).collect());
+    for target in cache?.unwrap_or_else(Vec::new) {
         mounts.push(Mount { kind: MountKind::Cache { id: target.clone() }, target });
     }
     mounts.extend(options.get("mounts", read_mounts)?.unwrap_or_default());
@@ -42,10 +44,23 @@ fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> 
         secrets: options.get("secrets", read_secrets)?.unwrap_or_default(),
         ssh: options.get("ssh", read_ssh)?.unwrap_or(false),
         network,
-        user: options.text("user")?,
+        user: options.owner("user")?,
         workdir: options.get("workdir", |call, what, value| call.absolute(what, value))?,
-        env: options.text_map("env")?,
+        env: options.get("env", variables)?.unwrap_or_default(),
     })
+}
+
+/// Variables of the shell: their names are words of its grammar.
+fn variables(call: &Call, what: &str, value: &Dynamic) -> Outcome<std::collections::BTreeMap<String, String>> {
+    let variables = call.text_map(what, value)?;
+    let is_name = |name: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+    };
+    match variables.keys().find(|name| !is_name(name)) {
+        Some(name) => call.fail(format!("`{name}` is no name of a variable")),
+        None => Ok(variables),
+    }
 }
 
 fn list_of(value: &Dynamic) -> Vec<Dynamic> {
@@ -66,9 +81,15 @@ fn read_mount(call: &Call, what: &str, value: &Dynamic) -> Outcome<Mount> {
     let Some(target) = map.get("target") else {
         return call.fail("a mount needs a `target`");
     };
-    let target = call.absolute("mount's target", target)?;
+    let target = call.mount_path("mount's target", target)?;
     let kind = match field("type")?.as_deref() {
-        Some("cache") => MountKind::Cache { id: field("id")?.unwrap_or_else(|| target.clone()) },
+        Some("cache") => {
+            let id = map.get("id").map(|id| call.text("mount's id", id)).transpose()?.unwrap_or_else(|| target.clone());
+            if id.contains(|c: char| c.is_whitespace() || c == ',') {
+                return call.fail(format!("`{id}` is no id of a cache: it has no blanks and no commas"));
+            }
+            MountKind::Cache { id }
+        }
         Some("tmpfs") => MountKind::Tmpfs,
         Some("bind") => {
             let Some(source) = field("source")? else {
@@ -188,7 +209,7 @@ pub mod functions {
             (Some(variable), None) => SecretSource::Env(variable),
             (None, None) => SecretSource::Env(id.to_ascii_uppercase().replace(['-', '.'], "_")),
         };
-        let target = options.get("target", |call, what, value| call.absolute(what, value))?;
+        let target = options.get("target", |call, what, value| call.mount_path(what, value))?;
         let target = target.unwrap_or_else(|| format!("/run/secrets/{id}"));
         Ok(SecretHandle(SecretMount { id, target, source }))
     }

@@ -43,6 +43,13 @@ pub fn source_of(call: &Call, what: &str, value: &Dynamic, params: Option<&Dynam
     }
 }
 
+fn body(call: &Call, value: &Dynamic) -> Outcome<FnPtr> {
+    match value.clone().try_cast::<FnPtr>() {
+        Some(body) => Ok(body),
+        None => call.wrong_type("body", "a function `|| { .. }`", value),
+    }
+}
+
 fn bound_params(call: &Call, params: &Dynamic) -> Outcome<BTreeMap<String, Value>> {
     let map = call.map("params", params)?;
     map.iter().map(|(name, value)| Ok((name.to_string(), call.value("params", value)?))).collect()
@@ -80,9 +87,10 @@ pub mod functions {
     /// COPY --from=build /version /
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn stage(ctx: NativeCallContext, name: Dynamic, body: FnPtr) -> Outcome<StageHandle> {
+    pub fn stage(ctx: NativeCallContext, name: Dynamic, body: Dynamic) -> Outcome<StageHandle> {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
+        let body = super::body(&call, &body)?;
         let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
         if !valid || name == "final" || name == "scratch" {
@@ -101,7 +109,7 @@ pub mod functions {
     /// Makes one layer of all steps in `body`.
     ///
     /// Outside of it every step that changes files is a layer of its own. `env` after a step is seen by the commands
-    /// behind it; `user`, `workdir` and `shell` belong before the layer.
+    /// behind it; `user`, `workdir` and `shell` belong before the layer, and copies in it are made by that user.
     ///
     /// ```rhai
     /// layer("motd", || {
@@ -116,9 +124,10 @@ pub mod functions {
     ///     echo '#f3s 1'; (chmod 600 /etc/motd)
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn layer(ctx: NativeCallContext, name: Dynamic, body: FnPtr) -> Outcome<()> {
+    pub fn layer(ctx: NativeCallContext, name: Dynamic, body: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
+        let body = super::body(&call, &body)?;
         call.recording.lock().open_layer(&name, call.origin.clone()).map_err(|error| raise(*error))?;
         let _ = body.call_within_context::<Dynamic>(&ctx, ())?;
         call.recording.lock().close_layer();
