@@ -30,4 +30,5 @@ pub mod report;
 #[expect(clippy::disallowed_types, reason = "Rhai lives in this room")]
 pub mod script;
 pub mod shell;
+pub mod watch;
 pub mod world;

@@ -14,7 +14,7 @@ use crate::recipe::ImageRef;
 use crate::script::{self, Request};
 use crate::world::World;
 
-pub use crate::engine::execute::{ExecuteOptions, Outcome, execute};
+pub use crate::engine::execute::{ExecuteOptions, Outcome, Stop, execute};
 
 /// Evaluates what was asked for and all it rests on, and orders it. No engine, no network.
 pub fn load(

@@ -1,6 +1,9 @@
 //! `f3s run` and `f3s build`: the main job.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use clap::ValueEnum;
 use tokio::sync::mpsc;
@@ -15,17 +18,16 @@ use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{self, BuildOptions, Docker, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
-use crate::pipeline::{self, ExecuteOptions, Outcome};
-use crate::plan::{PlanOptions, Present};
+use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
+use crate::plan::{Plan, PlanOptions, Present};
 use crate::report::{Json, Plain, Report};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     select: Select,
-    /// Build at most this many images at the same time [default: the number of processors]
-    #[arg(short, long, env = "F3S_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    flags: Flags,
     /// After a failure go on with images that do not rest on the failed one
     #[arg(short, long)]
     keep_going: bool,
@@ -35,6 +37,14 @@ pub struct Args {
     /// Look for newer versions of images of registries
     #[arg(long)]
     pull: bool,
+}
+
+/// What all commands that build understand.
+#[derive(clap::Args, Clone)]
+pub struct Flags {
+    /// Build at most this many images at the same time [default: the number of processors]
+    #[arg(short, long, env = "F3S_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// How progress is shown
     #[arg(long, env = "F3S_PROGRESS", value_enum, default_value_t = Progress::Plain, value_name = "KIND")]
     progress: Progress,
@@ -51,13 +61,16 @@ enum Progress {
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let (events, receiver) = mpsc::unbounded_channel();
-    let report = report(args.progress, global, &sources);
-    let hearing = std::thread::spawn(move || hear(report, receiver));
+    let (events, hearing) = speak(&args.flags, global, &sources, Arc::default());
     let result = runtime()?.block_on(async {
-        let cancel = CancellationToken::new();
-        tokio::spawn(cancel_on_signal(cancel.clone()));
-        execute(&project, args, &graph, &sources, push, &events, &cancel).await
+        let stop = Stop::default();
+        tokio::spawn(cancel_on_signal(stop.all.clone()));
+        let engine = connect(&project, true, &events).await?;
+        let plan = plan(&project, &graph, &sources, &engine, (args.force, args.pull), &events, &stop.all).await?;
+        let store = Store::open(&project.cache, project.config.mirrors.clone())?;
+        let options =
+            ExecuteOptions { keep_going: args.keep_going, force: args.force, push, ..options(&project, &args.flags)? };
+        Ok::<Outcome, Failure>(pipeline::execute(&engine, &store, &plan, &options, &events, &stop).await)
     });
     drop(events);
     let _ = hearing.join();
@@ -73,32 +86,46 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     }
 }
 
-async fn execute(
+/// Compares the family with what the engine has. `force_and_pull`: the flags of these names.
+pub async fn plan(
     project: &Project,
-    args: &Args,
     graph: &Graph,
     sources: &Sources,
-    push: bool,
+    engine: &Docker,
+    (force, pull): (bool, bool),
     events: &Events,
     cancel: &CancellationToken,
-) -> Result<Outcome, Failure> {
-    let failed = |error| failure(error, sources);
-    let engine = connect(project, true, events).await?;
-    let present = pipeline::present(&engine, graph, args.pull, events, cancel).await.map_err(failed)?;
-    let source_date_epoch = source_date_epoch()?;
-    let plan_options = PlanOptions { force: args.force, source_date_epoch };
-    let plan = pipeline::plan(graph, &present, &*project.world, &project.config, &plan_options)
-        .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))?;
-    let store = Store::open(&project.cache, project.config.mirrors.clone())?;
-    let options = ExecuteOptions {
+) -> Result<Plan, Failure> {
+    let present = pipeline::present(engine, graph, pull, events, cancel).await;
+    let present = present.map_err(|error| failure(error, sources))?;
+    let options = PlanOptions { force, source_date_epoch: source_date_epoch()? };
+    pipeline::plan(graph, &present, &*project.world, &project.config, &options)
+        .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
+}
+
+/// How the project's images are built, unless a command says otherwise.
+pub fn options(project: &Project, flags: &Flags) -> Result<ExecuteOptions, Failure> {
+    let network = project.config.network.clone();
+    Ok(ExecuteOptions {
         project: project.root.clone(),
-        jobs: args.jobs.map(usize::from).or(project.config.jobs),
-        keep_going: args.keep_going,
-        push,
-        force: args.force,
-        build: BuildOptions { network: project.config.network.clone(), no_cache: false, source_date_epoch },
+        jobs: flags.jobs.map(usize::from).or(project.config.jobs),
+        build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()? },
+        ..ExecuteOptions::default()
+    })
+}
+
+/// Starts to say what is heard from the events, as long as `silent` is not set. Ends when all their senders are gone.
+pub fn speak(flags: &Flags, global: &Global, sources: &Sources, silent: Arc<AtomicBool>) -> (Events, JoinHandle<()>) {
+    let (events, mut receiver) = mpsc::unbounded_channel();
+    let mut report = report(flags.progress, global, sources);
+    let hear = move || {
+        while let Some(event) = receiver.blocking_recv() {
+            if !silent.load(Ordering::Relaxed) {
+                report.hear(&event);
+            }
+        }
     };
-    Ok(pipeline::execute(&engine, &store, &plan, &options, events, cancel).await)
+    (events, std::thread::spawn(hear))
 }
 
 fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
@@ -108,18 +135,12 @@ fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Rep
     }
 }
 
-fn hear(mut report: Box<dyn Report>, mut receiver: mpsc::UnboundedReceiver<Event>) {
-    while let Some(event) = receiver.blocking_recv() {
-        report.hear(&event);
-    }
-}
-
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// The first Ctrl-C (or SIGTERM) ends the run cleanly, the second one ends f3s at once.
-async fn cancel_on_signal(cancel: CancellationToken) {
+pub async fn cancel_on_signal(cancel: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod project;
 mod prune;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ enum Command {
     Run(build::Args),
     /// Build, check and tag, without pushing
     Build(build::Args),
+    /// Build again on every change of what was read; never push unless told
+    Watch(watch::Args),
     /// Show the images in build order with what would happen to each, and why
     Plan(plan::Args),
     /// Show the recipes with their description, parameters and references
@@ -97,6 +100,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         None => list::run(global, &list::Args::default()),
         Some(Command::Run(args)) => build::run(global, args, true),
         Some(Command::Build(args)) => build::run(global, args, false),
+        Some(Command::Watch(args)) => watch::run(global, args),
         Some(Command::Plan(args)) => plan::run(global, args),
         Some(Command::List(args)) => list::run(global, args),
         Some(Command::Graph(args)) => graph::run(global, args),

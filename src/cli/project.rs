@@ -115,6 +115,12 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
     })
 }
 
+/// The files that settings are read from, whether they exist or not.
+pub fn settings_files(root: &Path) -> Vec<PathBuf> {
+    let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
+    vec![named.unwrap_or_else(|| root.join(FILE))]
+}
+
 /// `F3S_CACHE_DIR`, else `f3s` in the user's cache folder.
 pub fn cache_folder() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

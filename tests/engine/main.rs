@@ -11,3 +11,4 @@ mod runs;
 mod secrets;
 mod steps;
 mod ten;
+mod watch;

@@ -22,10 +22,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("artifact", &["recipe", "event", "config"]),
     ("engine", &["plan", "recipe", "artifact", "event", "config"]),
     ("report", &["event", "plan"]),
+    ("watch", &["world"]),
     ("pipeline", &["artifact", "config", "engine", "event", "graph", "plan", "recipe", "script", "world"]),
     (
         "cli",
-        &["artifact", "config", "engine", "event", "graph", "pipeline", "plan", "recipe", "report", "script", "world"],
+        &[
+            "artifact", "config", "engine", "event", "graph", "pipeline", "plan", "recipe", "report", "script",
+            "watch", "world",
+        ],
     ),
 ];
 

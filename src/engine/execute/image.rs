@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
 
 use super::Run;
 use super::downloads::Downloads;
@@ -22,17 +23,21 @@ fn user_of<'i>(image: &'i PlannedImage, artifact: &'i Artifact) -> &'i Origin {
 }
 
 impl<E: Engine> Run<'_, E> {
-    pub(super) async fn build(&self, image: &PlannedImage, downloads: &Downloads) -> Result<(), EngineError> {
-        let artifacts = self.artifacts(image, downloads).await?;
+    pub(super) async fn build(&self, index: usize, downloads: &Downloads) -> Result<(), EngineError> {
+        let (image, stop) = (&self.plan.images[index], &self.stops[index]);
+        let artifacts = tokio::select! {
+            artifacts = self.artifacts(image, downloads) => artifacts?,
+            () = stop.cancelled() => return Err(EngineError::Cancelled),
+        };
         let _place = tokio::select! {
             place = self.places.acquire() => place.expect("never closed"),
-            () = self.stop.cancelled() => return Err(EngineError::Cancelled),
+            () = stop.cancelled() => return Err(EngineError::Cancelled),
         };
         let start = Instant::now();
         let _ = self.events.send(Event::ImageStarted { image: image.name.clone(), reason: image.reason.clone() });
         let options = BuildOptions { no_cache: self.options.force && image.asked, ..self.options.build.clone() };
-        let Built { size, cached } = self.engine.build(image, &artifacts, &options, self.events, &self.stop).await?;
-        self.check_and_tag(image).await?;
+        let Built { size, cached } = self.engine.build(image, &artifacts, &options, self.events, stop).await?;
+        self.check_and_tag(image, stop).await?;
         self.count(|summary| summary.built += 1);
         let _ = self.events.send(Event::ImageBuilt {
             image: image.name.clone(),
@@ -45,12 +50,13 @@ impl<E: Engine> Run<'_, E> {
     }
 
     /// The image is there: checks run, tags move.
-    pub(super) async fn tag(&self, image: &PlannedImage) -> Result<(), EngineError> {
+    pub(super) async fn tag(&self, index: usize) -> Result<(), EngineError> {
+        let (image, stop) = (&self.plan.images[index], &self.stops[index]);
         let _place = tokio::select! {
             place = self.places.acquire() => place.expect("never closed"),
-            () = self.stop.cancelled() => return Err(EngineError::Cancelled),
+            () = stop.cancelled() => return Err(EngineError::Cancelled),
         };
-        self.check_and_tag(image).await?;
+        self.check_and_tag(image, stop).await?;
         self.count(|summary| summary.tagged += 1);
         let references = image.references.iter().map(ToString::to_string).collect();
         let _ = self.events.send(Event::ImageTagged { image: image.name.clone(), references });
@@ -74,12 +80,10 @@ impl<E: Engine> Run<'_, E> {
     }
 
     /// Final tags are set when all checks have passed, and not before.
-    async fn check_and_tag(&self, image: &PlannedImage) -> Result<(), EngineError> {
-        let results: Vec<Result<(), EngineError>> = futures_util::stream::iter(&image.checks)
-            .map(|check| self.check(image, check))
-            .buffered(CHECKS_AT_ONCE)
-            .collect()
-            .await;
+    async fn check_and_tag(&self, image: &PlannedImage, stop: &CancellationToken) -> Result<(), EngineError> {
+        let checks: Vec<_> = image.checks.iter().map(|check| self.check(image, check, stop)).collect();
+        let results: Vec<Result<(), EngineError>> =
+            futures_util::stream::iter(checks).buffered(CHECKS_AT_ONCE).collect().await;
         // The first is reported by the caller, the others beside it.
         let mut errors = results.into_iter().filter_map(Result::err);
         if let Some(first) = errors.next() {
@@ -89,7 +93,7 @@ impl<E: Engine> Run<'_, E> {
             }
             return Err(first);
         }
-        if self.stop.is_cancelled() {
+        if stop.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
         let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.references).collect();
@@ -99,11 +103,11 @@ impl<E: Engine> Run<'_, E> {
         Ok(())
     }
 
-    async fn check(&self, image: &PlannedImage, check: &Check) -> Result<(), EngineError> {
+    async fn check(&self, image: &PlannedImage, check: &Check, stop: &CancellationToken) -> Result<(), EngineError> {
         let (name, check_name, place) = (image.name.clone(), check.name.clone(), check.origin.place.clone());
         let start = Instant::now();
         let _ = self.events.send(Event::CheckStarted { image: name.clone(), check: check_name.clone(), place });
-        self.engine.check(&image.internal, check, &self.stop).await.map_err(|error| error.located(&check.origin))?;
+        self.engine.check(&image.internal, check, stop).await.map_err(|error| error.located(&check.origin))?;
         let seconds = start.elapsed().as_secs_f64();
         let _ = self.events.send(Event::CheckPassed { image: name, check: check_name, seconds });
         Ok(())

@@ -6,8 +6,9 @@ mod pushes;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, watch};
@@ -17,7 +18,7 @@ use super::{BuildOptions, Engine, EngineError};
 use crate::artifact::Store;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events, Summary};
-use crate::plan::{Action, Plan, PlannedImage};
+use crate::plan::{Action, Fingerprint, Plan, PlannedImage};
 use downloads::Downloads;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +51,30 @@ enum Turn {
     Failed,
 }
 
+/// How a run is ended: all of it, or images that are wanted no more.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    pub all: CancellationToken,
+    images: Arc<Mutex<BTreeMap<Fingerprint, CancellationToken>>>,
+}
+
+impl Stop {
+    pub fn new(all: CancellationToken) -> Stop {
+        Stop { all, images: Arc::default() }
+    }
+
+    /// Ends the images with other fingerprints than these. What rests on them ends, too.
+    pub fn all_but(&self, wanted: &BTreeSet<Fingerprint>) {
+        let images = self.images.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        images.iter().filter(|(fingerprint, _)| !wanted.contains(fingerprint)).for_each(|(_, stop)| stop.cancel());
+    }
+
+    fn of(&self, fingerprint: &Fingerprint, parent: &CancellationToken) -> CancellationToken {
+        let mut images = self.images.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        images.entry(fingerprint.clone()).or_insert_with(|| parent.child_token()).clone()
+    }
+}
+
 /// What all images of a run share.
 struct Run<'a, E> {
     engine: &'a E,
@@ -59,6 +84,8 @@ struct Run<'a, E> {
     events: &'a Events,
     /// Cancelled by the user, or by the first failure without `keep_going`.
     stop: CancellationToken,
+    /// Of each image, a child of `stop`.
+    stops: Vec<CancellationToken>,
     /// One place for every image that may be built at the same time.
     places: Semaphore,
     turns: Vec<watch::Sender<Turn>>,
@@ -73,18 +100,21 @@ pub async fn execute<E: Engine>(
     plan: &Plan,
     options: &ExecuteOptions,
     events: &Events,
-    cancel: &CancellationToken,
+    stop: &Stop,
 ) -> Outcome {
+    let cancel = &stop.all;
     let start = Instant::now();
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1).max(1);
     let _ = events.send(Event::Started { images: plan.images.len(), to_build: plan.count(Action::Build) });
+    let all = cancel.child_token();
     let run = Run {
         engine,
         store,
         plan,
         options,
         events,
-        stop: cancel.child_token(),
+        stops: plan.images.iter().map(|image| stop.of(&image.fingerprint, &all)).collect(),
+        stop: all,
         places: Semaphore::new(jobs),
         turns: plan.images.iter().map(|_| watch::Sender::new(Turn::Waiting)).collect(),
         outcome: Mutex::default(),
@@ -121,8 +151,8 @@ impl<E: Engine> Run<'_, E> {
                 let _ = self.events.send(Event::ImageUpToDate { image: image.name.clone() });
                 Ok(())
             }
-            Action::Build => self.build(image, downloads).await,
-            Action::Tag => self.tag(image).await,
+            Action::Build => self.build(index, downloads).await,
+            Action::Tag => self.tag(index).await,
         };
         match result {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),

@@ -27,7 +27,8 @@ impl<E: Engine> Run<'_, E> {
             }
         }
         let waiting = self.plan.images.iter().filter(|image| !image.is_pushed);
-        futures_util::stream::iter(waiting).for_each_concurrent(jobs, |image| self.push(image)).await;
+        let pushes: Vec<_> = waiting.map(|image| self.push(image)).collect();
+        futures_util::stream::iter(pushes).buffer_unordered(jobs).collect::<Vec<()>>().await;
     }
 
     /// Pushes all references of an image, then marks it as pushed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExecuteOptions, Outcome, execute};
+use super::{ExecuteOptions, Outcome, Stop, execute};
 use crate::artifact::Store;
 use crate::config::Config;
 use crate::diagnostic::Sources;
@@ -39,7 +39,7 @@ async fn run(engine: &Fake, options: ExecuteOptions, cancel: &CancellationToken)
     let cache = tempfile::tempdir().unwrap();
     let store = Store::open(cache.path(), config.mirrors.clone()).unwrap();
     let (events, mut receiver) = mpsc::unbounded_channel();
-    let outcome = execute(engine, &store, &plan, &options, &events, cancel).await;
+    let outcome = execute(engine, &store, &plan, &options, &events, &Stop::new(cancel.clone())).await;
     drop(events);
     let mut heard = Vec::new();
     while let Some(event) = receiver.recv().await {

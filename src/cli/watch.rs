@@ -1,0 +1,281 @@
+//! `f3s watch`: builds, waits for a change of what was read, builds what the change touches.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Global, Select};
+use super::build::{self, Flags};
+use super::failure::Failure;
+use super::output;
+use super::project::{self, Project};
+use crate::artifact::Store;
+use crate::diagnostic::{Diagnostic, Sources};
+use crate::engine::Docker;
+use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
+use crate::plan::{Fingerprint, Plan};
+use crate::report::count;
+use crate::watch::Ear;
+use crate::world::World;
+
+/// How long an engine that is gone is left alone before f3s looks again.
+const ENGINE_RETRY: Duration = Duration::from_secs(2);
+/// Changed files that are named; more are counted.
+const NAMED: usize = 3;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    select: Select,
+    #[command(flatten)]
+    flags: Flags,
+    /// Push, too, after every round that succeeds
+    #[arg(long)]
+    push: bool,
+    /// Leave out checks
+    #[arg(long)]
+    no_check: bool,
+    /// Run this by `sh -c` after every round that succeeds, with the images' references in F3S_IMAGES; what still runs of the
+    /// round before is ended
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+    /// Clear the screen before every round
+    #[arg(long)]
+    clear: bool,
+    /// Look at the files twice a second, for file systems without events
+    #[arg(long)]
+    poll: bool,
+}
+
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let project = Project::open(global, &args.select.recipes)?;
+    let ear = Ear::new(&project.root, args.poll).map_err(|error| {
+        let error = Diagnostic::error(format!("files cannot be watched: {error}"));
+        Failure::Failed(error.hint("`--poll` needs no help of the system"), Sources::default())
+    })?;
+    build::runtime()?.block_on(async {
+        let cancel = CancellationToken::new();
+        tokio::spawn(build::cancel_on_signal(cancel.clone()));
+        let watch = Watch { global, args, cancel, ear, engine: None, last: None, running: None, command: None };
+        watch.rounds().await
+    })
+}
+
+struct Watch<'a> {
+    global: &'a Global,
+    args: &'a Args,
+    cancel: CancellationToken,
+    ear: Ear,
+    engine: Option<Docker>,
+    /// What the last round was about; `None` when it failed and is worth another try.
+    last: Option<Vec<Seen>>,
+    running: Option<Running>,
+    /// The command of `--exec`.
+    command: Option<Child>,
+}
+
+/// What of a planned image makes a difference to a round.
+#[derive(PartialEq)]
+struct Seen {
+    fingerprint: Fingerprint,
+    checked: Option<String>,
+    references: Vec<String>,
+}
+
+struct Running {
+    stop: Stop,
+    task: JoinHandle<Outcome>,
+    references: Vec<String>,
+    /// Set when another round has taken its place: it finishes what is still wanted, in silence.
+    silent: Arc<AtomicBool>,
+    /// Says what is heard, until all is said.
+    hearing: std::thread::JoinHandle<()>,
+}
+
+/// What a change led to.
+enum Round {
+    Started,
+    /// The plan is the one before.
+    Same,
+    /// Scripts or settings are wrong, or something else that the next change may mend.
+    Wrong,
+    NoEngine,
+}
+
+impl Watch<'_> {
+    async fn rounds(mut self) -> Result<(), Failure> {
+        let mut changed = BTreeSet::new();
+        loop {
+            let round = self.round(&changed).await;
+            if matches!(round, Round::Same) {
+                output::note(&format!("{}: nothing to do", named(&changed)));
+            }
+            let mut retry = matches!(round, Round::NoEngine);
+            changed = loop {
+                tokio::select! {
+                    changed = self.ear.change() => break changed,
+                    outcome = finished(&mut self.running) => retry |= self.finish(outcome),
+                    () = tokio::time::sleep(ENGINE_RETRY), if retry => break BTreeSet::new(),
+                    () = self.cancel.cancelled() => return self.quit().await,
+                }
+            };
+        }
+    }
+
+    /// Evaluates, plans and, if the plan is another one, starts to build.
+    async fn round(&mut self, changed: &BTreeSet<PathBuf>) -> Round {
+        match self.start(changed).await {
+            Ok(round) => round,
+            Err(Failure::Unreachable(_)) => {
+                if self.engine.take().is_some() || self.last.is_none() {
+                    output::note("no engine answers: waiting for one");
+                }
+                self.last = None;
+                Round::NoEngine
+            }
+            Err(failure) => {
+                self.announce(changed);
+                failure.say(self.global);
+                Round::Wrong
+            }
+        }
+    }
+
+    async fn start(&mut self, changed: &BTreeSet<PathBuf>) -> Result<Round, Failure> {
+        let project = Project::open(self.global, &self.args.select.recipes)?;
+        let loaded = project.load(&self.args.select);
+        // Also when it failed: what was read until then is where it will be mended.
+        self.listen(&project);
+        let (graph, sources) = loaded?;
+        let silent = Arc::new(AtomicBool::new(false));
+        let (events, hearing) = build::speak(&self.args.flags, self.global, &sources, silent.clone());
+        let engine = match &self.engine {
+            Some(engine) => engine.clone(),
+            None => self.engine.insert(build::connect(&project, true, &events).await?).clone(),
+        };
+        let unforced = (false, false);
+        let plan = build::plan(&project, &graph, &sources, &engine, unforced, &events, &self.cancel).await;
+        self.listen(&project);
+        let mut plan = plan?;
+        if self.args.no_check {
+            for image in &mut plan.images {
+                image.checks.clear();
+                image.checked = None;
+            }
+        }
+        let seen = seen(&plan);
+        if self.last.as_ref() == Some(&seen) {
+            return Ok(Round::Same);
+        }
+        self.announce(changed);
+        self.give_way(&plan);
+        self.last = Some(seen);
+        let references = plan.images.iter().map(|image| image.references[0].to_string()).collect();
+        let store = Store::open(&project.cache, project.config.mirrors.clone())?;
+        let push = self.args.push;
+        // One broken recipe does not keep the others from being tried.
+        let options = ExecuteOptions { keep_going: true, push, ..build::options(&project, &self.args.flags)? };
+        let stop = Stop::new(self.cancel.clone());
+        let stopping = stop.clone();
+        let task =
+            tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &events, &stopping).await });
+        self.running = Some(Running { stop, task, references, silent, hearing });
+        Ok(Round::Started)
+    }
+
+    fn listen(&mut self, project: &Project) {
+        self.ear.listen(&project.world.reads(), &project::settings_files(&project.root));
+    }
+
+    /// Ends what the new plan has no use for; what it needs goes on, and the new round joins it in the engine.
+    fn give_way(&mut self, plan: &Plan) {
+        if let Some(running) = self.running.take() {
+            running.silent.store(true, Ordering::Relaxed);
+            running.stop.all_but(&plan.images.iter().map(|image| image.fingerprint.clone()).collect());
+        }
+    }
+
+    /// True when the engine is gone and must be looked for again.
+    fn finish(&mut self, outcome: Outcome) -> bool {
+        let Some(running) = self.running.take() else { return false };
+        // The summary comes before what is said here.
+        let _ = running.hearing.join();
+        if !outcome.errors.is_empty() {
+            self.last = None;
+        }
+        if outcome.unreachable {
+            self.engine = None;
+            output::note("waiting for the engine or the registry");
+            return true;
+        }
+        let count = count(self.ear.files(), "file");
+        output::note(&format!("watching {count}; Ctrl-C ends"));
+        if outcome.errors.is_empty()
+            && let Some(command) = &self.args.exec
+        {
+            self.execute(command, &running.references);
+        }
+        false
+    }
+
+    fn execute(&mut self, command: &str, references: &[String]) {
+        // Dropping it ends what still runs.
+        self.command = None;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).env("F3S_IMAGES", references.join(" ")).kill_on_drop(true);
+        match shell.spawn() {
+            Ok(child) => self.command = Some(child),
+            Err(error) => output::note(&format!("`{command}` cannot be run: {error}")),
+        }
+    }
+
+    fn announce(&self, changed: &BTreeSet<PathBuf>) {
+        if self.args.clear && std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\x1b[2J\x1b[H");
+        }
+        if !changed.is_empty() {
+            output::note(&named(changed));
+        }
+    }
+
+    /// Waits until the engine's steps have ended.
+    async fn quit(mut self) -> Result<(), Failure> {
+        if let Some(running) = self.running.take() {
+            let _ = running.task.await;
+        }
+        Err(Failure::Interrupted)
+    }
+}
+
+/// The outcome of a round when it is there; never, when none runs.
+async fn finished(running: &mut Option<Running>) -> Outcome {
+    match running {
+        Some(running) => (&mut running.task).await.unwrap_or_default(),
+        None => std::future::pending().await,
+    }
+}
+
+fn seen(plan: &Plan) -> Vec<Seen> {
+    let images = plan.images.iter().map(|image| Seen {
+        fingerprint: image.fingerprint.clone(),
+        checked: image.checked.as_ref().map(ToString::to_string),
+        references: image.references.iter().chain(&image.pushes).map(ToString::to_string).collect(),
+    });
+    images.collect()
+}
+
+/// `scripts/a.rhai, scripts/b.rhai and 3 others changed`.
+fn named(changed: &BTreeSet<PathBuf>) -> String {
+    let names: Vec<String> = changed.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    match changed.len().saturating_sub(NAMED) {
+        0 => format!("{} changed", names.join(", ")),
+        others => format!("{} and {} changed", names.join(", "), count(others, "other file")),
+    }
+}

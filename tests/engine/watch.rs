@@ -1,0 +1,189 @@
+//! Watch mode through a session of edits, on a real engine.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::failures::wait_until;
+use crate::lab::{Project, docker, is_missing};
+
+/// A running `f3s watch`, and what it says.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Watching {
+    fn start(project: &Project, words: &[&str]) -> Watching {
+        let mut child = project.start(&[&["watch"], words].concat());
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Watching { child, lines, heard: Vec::new() }
+    }
+
+    /// Reads on until a line contains this. Returns the lines up to it.
+    #[track_caller]
+    fn until(&mut self, word: &str) -> Vec<String> {
+        let start = Instant::now();
+        self.heard.clear();
+        while start.elapsed() < Duration::from_secs(60) {
+            let Ok(line) = self.lines.recv_timeout(Duration::from_millis(500)) else { continue };
+            self.heard.push(line.clone());
+            if line.contains(word) {
+                return self.heard.clone();
+            }
+        }
+        panic!("`{word}` is not in\n{}", self.heard.join("\n"));
+    }
+
+    /// A round that ends with this summary.
+    #[track_caller]
+    fn round(&mut self, summary: &str) -> Vec<String> {
+        let lines = self.until("watching ");
+        let last = lines.iter().rfind(|line| line.contains(" in ")).cloned().unwrap_or_default();
+        assert_eq!(last.rsplit_once(" in ").unwrap_or_default().0, summary, "{}", lines.join("\n"));
+        lines
+    }
+
+    #[track_caller]
+    fn interrupt(&mut self) {
+        Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(130));
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const APP: &str = "import \"lib/words\" as words;\nbase(\"@base\");\ncopy(\"data\", \"/data\");\nrun(\"echo \" + words::hello() + \" >/app\");\n";
+
+#[test]
+fn a_session_of_edits() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo base >/base\");\n");
+    project.recipe("app", APP);
+    project.file("scripts/lib/words.rhai", "fn hello() { \"hello\" }\n");
+    project.file("scripts/data", "one");
+    let mut watch = Watching::start(&project, &["--exec", "echo \"images: $F3S_IMAGES\" >&2"]);
+    watch.round("built 2");
+    watch.until(&format!("images: {0}:latest {1}:latest", project.image("base"), project.image("app")));
+    let base = project.id("base");
+
+    // A good edit rebuilds the image that it is in.
+    project.recipe("app", &APP.replace(">/app", ">/App"));
+    watch.round("built 1, up to date 1");
+    assert_eq!((project.sh("app", "cat /App"), project.id("base")), ("hello".to_owned(), base.clone()));
+    // A comment changes nothing, and says so.
+    project.recipe("app", &APP.replace(">/app", ">/App").replace("copy(", "// Why.\ncopy("));
+    watch.until("changed: nothing to do");
+    // A syntax error is shown; the images stay; repaired to what it was there is nothing to do.
+    project.recipe("app", "base(\"alpine:3.13\"\n");
+    watch.until("error: `)` is missing");
+    assert_eq!(project.sh("app", "cat /App"), "hello");
+    project.recipe("app", &APP.replace(">/app", ">/App"));
+    watch.until("changed: nothing to do");
+    // A failing step, and its repair.
+    project.recipe("app", &APP.replace("copy(", "run(\"exit 7\");\ncopy("));
+    watch.until("exit code 7");
+    watch.round("up to date 1, failed 1");
+    project.recipe("app", APP);
+    // The first version is still there.
+    watch.round("tagged 1, up to date 1");
+    // A copied file, and a module, changed.
+    project.file("scripts/data", "two");
+    watch.round("built 1, up to date 1");
+    assert_eq!(project.sh("app", "cat /data"), "two");
+    project.file("scripts/lib/words.rhai", "fn hello() { \"goodbye\" }\n");
+    watch.round("built 1, up to date 1");
+    assert_eq!(project.sh("app", "cat /app"), "goodbye");
+    // A new recipe, and a renamed one.
+    project.recipe("new", "base(\"@base\");\nrun(\"echo new >/new\");\n");
+    watch.round("built 1, up to date 2");
+    let path = |name: &str| project.path().join(format!("scripts/{}.rhai", project.image(name)));
+    std::fs::rename(path("new"), path("renamed")).unwrap();
+    watch.round("built 1, up to date 2");
+    assert_eq!(project.sh("renamed", "cat /new"), "new");
+    // Five hundred files at once are one change.
+    for number in 0..500 {
+        project.file(&format!("scripts/x{number}.txt"), "x");
+    }
+    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo changed >/base\");\n");
+    let lines = watch.until("watching ");
+    let changes = lines.iter().filter(|line| line.starts_with("scripts/") && line.contains(" changed"));
+    assert!(changes.count() <= 2, "{}", lines.join("\n"));
+    assert_eq!(project.sh("app", "cat /base"), "changed");
+    watch.interrupt();
+    assert!(!docker(&["ps", "-a"]).contains(&project.prefix));
+}
+
+#[test]
+fn a_change_cancels_what_it_makes_pointless_and_keeps_what_it_does_not_touch() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let steady = format!("sleep 5; echo {} >/steady", project.prefix);
+    project.recipe("steady", &format!("base(\"alpine:3.13\");\nrun(\"{steady}\");\n"));
+    let sleep = format!("sleep 96{}", std::process::id());
+    project.recipe("app", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
+    let running = |what: &str| !Command::new("pgrep").arg("-fx").arg(what).output().unwrap().stdout.is_empty();
+    let mut watch = Watching::start(&project, &["-j", "2"]);
+    wait_until("both run", || running(&sleep) && running("sleep 5"));
+    let before = Command::new("pgrep").args(["-fx", "sleep 5"]).output().unwrap().stdout;
+    project.recipe("app", "base(\"alpine:3.13\");\nrun(\"echo quick >/app\");\n");
+    wait_until("the pointless step has ended", || !running(&sleep));
+    // The other one is the same process still, or has done its work.
+    let after = Command::new("pgrep").args(["-fx", "sleep 5"]).output().unwrap().stdout;
+    assert!(after.is_empty() || after == before);
+    watch.round("built 2");
+    assert_eq!(project.sh("app", "cat /app"), "quick");
+    assert_eq!(project.sh("steady", "cat /steady"), project.prefix);
+    watch.interrupt();
+}
+
+#[test]
+fn ctrl_c_in_the_middle_of_a_build_ends_its_step() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let sleep = format!("sleep 95{}", std::process::id());
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
+    let running = || !Command::new("pgrep").arg("-fx").arg(&sleep).output().unwrap().stdout.is_empty();
+    let mut watch = Watching::start(&project, &[]);
+    wait_until("the step runs", running);
+    watch.interrupt();
+    wait_until("the step has ended", || !running());
+    assert_eq!(project.id("a"), "");
+}
+
+#[test]
+fn an_engine_that_goes_away_is_waited_for() {
+    let mut project = Project::new();
+    let folder = tempfile::tempdir().unwrap();
+    project.set("F3S_ENGINE_DIR", folder.path().to_str().unwrap());
+    assert_eq!(project.f3s(&["engine", "start"]).code, Some(0));
+    let socket = format!("unix://{}", folder.path().join("engine.sock").display());
+    project.set("DOCKER_HOST", &socket);
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"one\");\n");
+    let mut watch = Watching::start(&project, &[]);
+    watch.round("built 1");
+    assert_eq!(project.f3s(&["engine", "stop"]).code, Some(0));
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"two\");\n");
+    watch.until("waiting for");
+    assert_eq!(project.f3s(&["engine", "start"]).code, Some(0));
+    watch.round("built 1");
+    watch.interrupt();
+    assert_eq!(project.f3s(&["engine", "stop"]).code, Some(0));
+}
