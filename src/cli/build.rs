@@ -1,11 +1,7 @@
 //! `f3s run` and `f3s build`: the main job.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
-use clap::ValueEnum;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +9,7 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
+use super::speaker::{Progress, Speaker};
 use crate::artifact::Store;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{self, BuildOptions, Docker, EngineError};
@@ -20,7 +17,6 @@ use crate::event::{Event, Events};
 use crate::graph::Graph;
 use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
 use crate::plan::{Plan, PlanOptions, Present};
-use crate::report::{Json, Plain, Report};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -46,22 +42,14 @@ pub struct Flags {
     #[arg(short, long, env = "F3S_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// How progress is shown
-    #[arg(long, env = "F3S_PROGRESS", value_enum, default_value_t = Progress::Plain, value_name = "KIND")]
-    progress: Progress,
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    /// One line per event, on standard error
-    Plain,
-    /// One JSON object per line and event, on standard output
-    Json,
+    #[arg(long, env = "F3S_PROGRESS", value_enum, default_value_t = Progress::Auto, value_name = "KIND")]
+    pub progress: Progress,
 }
 
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let (events, hearing) = speak(&args.flags, global, &sources, Arc::default());
+    let (events, speaker) = Speaker::start(args.flags.progress, global, &sources);
     let result = runtime()?.block_on(async {
         let stop = Stop::default();
         tokio::spawn(cancel_on_signal(stop.all.clone()));
@@ -73,7 +61,7 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         Ok::<Outcome, Failure>(pipeline::execute(&engine, &store, &plan, &options, &events, &stop).await)
     });
     drop(events);
-    let _ = hearing.join();
+    speaker.join();
     let outcome = result?;
     if outcome.summary.interrupted {
         Err(Failure::Interrupted)
@@ -112,27 +100,6 @@ pub fn options(project: &Project, flags: &Flags) -> Result<ExecuteOptions, Failu
         build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()? },
         ..ExecuteOptions::default()
     })
-}
-
-/// Starts to say what is heard from the events, as long as `silent` is not set. Ends when all their senders are gone.
-pub fn speak(flags: &Flags, global: &Global, sources: &Sources, silent: Arc<AtomicBool>) -> (Events, JoinHandle<()>) {
-    let (events, mut receiver) = mpsc::unbounded_channel();
-    let mut report = report(flags.progress, global, sources);
-    let hear = move || {
-        while let Some(event) = receiver.blocking_recv() {
-            if !silent.load(Ordering::Relaxed) {
-                report.hear(&event);
-            }
-        }
-    };
-    (events, std::thread::spawn(hear))
-}
-
-fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
-    match progress {
-        Progress::Plain => Box::new(Plain::new(anstream::stderr(), sources.clone(), output::style(global))),
-        Progress::Json => Box::new(Json::new(std::io::stdout())),
-    }
 }
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod project;
 mod prune;
+mod speaker;
 mod watch;
 
 use std::process::ExitCode;

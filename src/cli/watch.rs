@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -16,9 +14,11 @@ use super::build::{self, Flags};
 use super::failure::Failure;
 use super::output;
 use super::project::{self, Project};
+use super::speaker::Speaker;
 use crate::artifact::Store;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::Docker;
+use crate::event::{Event, Events};
 use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
 use crate::plan::{Fingerprint, Plan};
 use crate::report::count;
@@ -93,10 +93,9 @@ struct Running {
     stop: Stop,
     task: JoinHandle<Outcome>,
     references: Vec<String>,
-    /// Set when another round has taken its place: it finishes what is still wanted, in silence.
-    silent: Arc<AtomicBool>,
-    /// Says what is heard, until all is said.
-    hearing: std::thread::JoinHandle<()>,
+    /// Silenced when another round has taken its place: it finishes what is still wanted.
+    speaker: Speaker,
+    events: Events,
 }
 
 /// What a change led to.
@@ -115,7 +114,7 @@ impl Watch<'_> {
         loop {
             let round = self.round(&changed).await;
             if matches!(round, Round::Same) {
-                output::note(&format!("{}: nothing to do", named(&changed)));
+                self.note(format!("{}: nothing to do", named(&changed)));
             }
             let mut retry = matches!(round, Round::NoEngine);
             changed = loop {
@@ -154,8 +153,7 @@ impl Watch<'_> {
         // Also when it failed: what was read until then is where it will be mended.
         self.listen(&project);
         let (graph, sources) = loaded?;
-        let silent = Arc::new(AtomicBool::new(false));
-        let (events, hearing) = build::speak(&self.args.flags, self.global, &sources, silent.clone());
+        let (events, speaker) = Speaker::start(self.args.flags.progress, self.global, &sources);
         let engine = match &self.engine {
             Some(engine) => engine.clone(),
             None => self.engine.insert(build::connect(&project, true, &events).await?).clone(),
@@ -174,8 +172,8 @@ impl Watch<'_> {
         if self.last.as_ref() == Some(&seen) {
             return Ok(Round::Same);
         }
-        self.announce(changed);
         self.give_way(&plan);
+        self.announce(changed);
         self.last = Some(seen);
         let references = plan.images.iter().map(|image| image.references[0].to_string()).collect();
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
@@ -183,10 +181,10 @@ impl Watch<'_> {
         // One broken recipe does not keep the others from being tried.
         let options = ExecuteOptions { keep_going: true, push, ..build::options(&project, &self.args.flags)? };
         let stop = Stop::new(self.cancel.clone());
-        let stopping = stop.clone();
+        let (stopping, said) = (stop.clone(), events.clone());
         let task =
-            tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &events, &stopping).await });
-        self.running = Some(Running { stop, task, references, silent, hearing });
+            tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &said, &stopping).await });
+        self.running = Some(Running { stop, task, references, speaker, events });
         Ok(Round::Started)
     }
 
@@ -197,7 +195,7 @@ impl Watch<'_> {
     /// Ends what the new plan has no use for; what it needs goes on, and the new round joins it in the engine.
     fn give_way(&mut self, plan: &Plan) {
         if let Some(running) = self.running.take() {
-            running.silent.store(true, Ordering::Relaxed);
+            running.speaker.silence();
             running.stop.all_but(&plan.images.iter().map(|image| image.fingerprint.clone()).collect());
         }
     }
@@ -206,7 +204,8 @@ impl Watch<'_> {
     fn finish(&mut self, outcome: Outcome) -> bool {
         let Some(running) = self.running.take() else { return false };
         // The summary comes before what is said here.
-        let _ = running.hearing.join();
+        drop(running.events);
+        running.speaker.join();
         if !outcome.errors.is_empty() {
             self.last = None;
         }
@@ -236,12 +235,20 @@ impl Watch<'_> {
         }
     }
 
+    /// Says something, above the view of a round that runs.
+    fn note(&self, message: String) {
+        match &self.running {
+            Some(running) => _ = running.events.send(Event::Note { message }),
+            None => output::note(&message),
+        }
+    }
+
     fn announce(&self, changed: &BTreeSet<PathBuf>) {
         if self.args.clear && std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\x1b[2J\x1b[H");
         }
         if !changed.is_empty() {
-            output::note(&named(changed));
+            self.note(named(changed));
         }
     }
 
@@ -249,6 +256,8 @@ impl Watch<'_> {
     async fn quit(mut self) -> Result<(), Failure> {
         if let Some(running) = self.running.take() {
             let _ = running.task.await;
+            drop(running.events);
+            running.speaker.join();
         }
         Err(Failure::Interrupted)
     }

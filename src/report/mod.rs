@@ -2,16 +2,33 @@
 
 pub mod diagnostic;
 mod json;
+mod live;
 mod plain;
+mod quiet;
 mod size;
 
 pub use json::Json;
+pub use live::{Live, Terminal};
 pub use plain::Plain;
+pub use quiet::Quiet;
 pub use size::{bytes, count, seconds};
+
+use std::time::Duration;
 
 use crate::event::Event;
 
 /// Hears the events of a run. Progress goes to standard error or, as JSON, to standard output.
 pub trait Report: Send {
     fn hear(&mut self, event: &Event);
+
+    /// How often it wants to be ticked; never, when `None`.
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Time has passed.
+    fn tick(&mut self) {}
+
+    /// Nothing more will be heard, although the run goes on.
+    fn end(&mut self) {}
 }

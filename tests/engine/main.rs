@@ -11,4 +11,5 @@ mod runs;
 mod secrets;
 mod steps;
 mod ten;
+mod terminal;
 mod watch;

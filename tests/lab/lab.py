@@ -48,6 +48,7 @@ PACKAGES = {
     "skopeo": "skopeo",
     "pgrep": "procps",
     "ip": "iproute2",
+    "script": "bsdutils",
 }
 
 

@@ -1,0 +1,124 @@
+//! How a run's events are said: the report, on a thread of its own.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use super::args::Global;
+use super::output;
+use crate::diagnostic::Sources;
+use crate::event::{Event, Events};
+use crate::report::{Json, Live, Plain, Quiet, Report, Terminal};
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// A live view on a terminal, else plain lines
+    Auto,
+    /// One line per running image, at the bottom of the terminal
+    Tty,
+    /// One line per event, on standard error
+    Plain,
+    /// One JSON object per line and event, on standard output
+    Json,
+    /// Errors and the summary
+    Quiet,
+}
+
+/// The voice of one run.
+pub struct Speaker {
+    /// `None` when it was silenced.
+    report: Arc<Mutex<Option<Box<dyn Report>>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Speaker {
+    /// Ends when all senders of the events are gone.
+    pub fn start(progress: Progress, global: &Global, sources: &Sources) -> (Events, Speaker) {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let report = Arc::new(Mutex::new(Some(report(progress, global, sources))));
+        let heard = report.clone();
+        let thread = std::thread::spawn(move || hear(&heard, receiver));
+        (events, Speaker { report, thread: Some(thread) })
+    }
+
+    /// Nothing more is said; a view that stands on the screen goes.
+    pub fn silence(&self) {
+        let report = self.report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(mut report) = report {
+            report.end();
+        }
+    }
+
+    /// Waits until all is said.
+    pub fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.silence();
+    }
+}
+
+fn hear(report: &Mutex<Option<Box<dyn Report>>>, mut receiver: UnboundedReceiver<Event>) {
+    let with = |work: &mut dyn FnMut(&mut dyn Report)| {
+        let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(report) = report.as_mut() {
+            work(&mut **report);
+        }
+    };
+    let mut interval = None;
+    with(&mut |report| interval = report.interval());
+    let Some(interval) = interval else {
+        while let Some(event) = receiver.blocking_recv() {
+            with(&mut |report| report.hear(&event));
+        }
+        return;
+    };
+    let mut ticked = Instant::now();
+    loop {
+        match receiver.try_recv() {
+            Ok(event) => with(&mut |report| report.hear(&event)),
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => std::thread::sleep(interval / 4),
+        }
+        if ticked.elapsed() >= interval {
+            ticked = Instant::now();
+            with(&mut |report| report.tick());
+        }
+    }
+}
+
+fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
+    let style = output::style(global);
+    let stderr = anstream::stderr;
+    match progress {
+        Progress::Json => Box::new(Json::new(std::io::stdout())),
+        Progress::Quiet => Box::new(Quiet::new(stderr(), sources.clone(), style)),
+        Progress::Tty => live(sources, style),
+        Progress::Auto if is_live() => live(sources, style),
+        Progress::Auto | Progress::Plain => Box::new(Plain::new(stderr(), sources.clone(), style)),
+    }
+}
+
+/// True on a terminal that can move its cursor, and where no service of continuous integration keeps a log.
+fn is_live() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && set("CI").is_none() && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+fn live(sources: &Sources, style: crate::report::diagnostic::Style) -> Box<dyn Report> {
+    // Escapes that move the cursor must arrive: colours are taken out here where the user wants none.
+    let wanted = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let style = crate::report::diagnostic::Style { colour: style.colour && wanted, ..style };
+    let size = move || {
+        let size = terminal_size::terminal_size_of(std::io::stderr());
+        let (columns, rows) = size.map_or((80, 24), |(columns, rows)| (columns.0, rows.0));
+        Terminal { columns: columns.into(), rows: rows.into(), colour: style.colour, unicode: style.unicode }
+    };
+    let out: Box<dyn Write + Send> = Box::new(std::io::stderr());
+    Box::new(Live::new(out, size, sources.clone(), style))
+}
