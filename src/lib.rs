@@ -11,13 +11,14 @@
 //! 6. [`engine`] builds, checks, tags and pushes.
 //! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
-//! [`pipeline`] joins them; [`cli`] is its face. [`diagnostic`], [`event`], [`path`], [`config`] and [`recipe`] are the data
-//! they hand on.
+//! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
+//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`pattern`] and [`shell`] are what all of them use.
 
 pub mod artifact;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod digest;
 pub mod engine;
 pub mod event;
 pub mod graph;

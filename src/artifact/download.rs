@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use super::store::hex;
 use crate::diagnostic::Diagnostic;
+use crate::digest;
 use crate::event::{Event, Events};
 
 /// Waits between attempts.
@@ -168,7 +168,7 @@ fn transfer(url: &str, target: &Path, sha256: Option<&str>, shared: &Shared) -> 
     if let Some(length) = length.filter(|length| *length != bytes) {
         return Err(Failure::Passing(format!("cut off after {bytes} of {length} bytes")));
     }
-    let digest = hex(&hasher.finalize());
+    let digest = digest::hex(hasher.finalize());
     if let Some(expected) = sha256.filter(|expected| *expected != digest) {
         let error = Diagnostic::error(format!("the checksum of `{url}` is wrong"));
         let error = error.note(format!("expected sha256 {expected}\n     got sha256 {digest}"));

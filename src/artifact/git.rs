@@ -4,13 +4,12 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::archive;
-use super::store::hex;
 use crate::diagnostic::Diagnostic;
+use crate::digest;
 use crate::event::{Event, Events};
 
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
@@ -37,7 +36,7 @@ pub async fn fetch(
         std::fs::remove_dir_all(folder.join(".git"))?;
         archive::of_folder(&folder, &file)?;
         let bytes = std::fs::read(&file)?;
-        Ok((hex(&Sha256::digest(&bytes)), bytes.len() as u64))
+        Ok((digest::of(&bytes), bytes.len() as u64))
     });
     let (digest, bytes) = packed
         .await

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::FlockOperation;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::download::Download;
 use super::{git, pack};
 use crate::config::Mirrors;
 use crate::diagnostic::Diagnostic;
+use crate::digest;
 use crate::event::Events;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
 
@@ -87,7 +87,7 @@ impl Store {
         let PackedAs::Tar { filter, chown } = packed else { return Ok(blob) };
         let digest = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let wanted = serde_json::to_string(packed).expect("plain data is JSON");
-        let key = hex(&Sha256::digest(format!("{}\n{digest}\n{wanted}", pack::VERSION)));
+        let key = digest::of(format!("{}\n{digest}\n{wanted}", pack::VERSION));
         let target = self.root.join("packed").join(format!("{key}.tar"));
         if target.exists() {
             return Ok(target);
@@ -138,17 +138,13 @@ struct Exclusive {
 
 /// Names a source in file names.
 fn source_key(source: &ArtifactSource) -> String {
-    hex(&Sha256::digest(serde_json::to_string(source).expect("plain data is JSON")))
+    digest::of(serde_json::to_string(source).expect("plain data is JSON"))
 }
 
 fn broken(artifact: &Artifact, error: &io::Error) -> Diagnostic {
     Diagnostic::error(format!("the artifact store cannot be written: {error}"))
         .at(artifact.origin.clone())
         .hint("F3S_CACHE_DIR says where it is")
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {

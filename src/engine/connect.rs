@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::EngineError;
 use super::docker::Docker;
@@ -113,7 +112,7 @@ fn context() -> Option<(String, Option<String>)> {
 
 /// Contexts lie in folders named by the digest of their name (docker/cli, `cli/context/store`).
 fn context_host(folder: &Path, name: &str) -> Option<String> {
-    let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = crate::digest::of(name);
     let text = std::fs::read(folder.join("contexts/meta").join(digest).join("meta.json")).ok()?;
     serde_json::from_slice::<ContextFile>(&text).ok().map(|file| file.endpoints.docker.host)
 }

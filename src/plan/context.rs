@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::diagnostic::Diagnostic;
+use crate::digest;
 use crate::path::ProjectPath;
 use crate::pattern::Patterns;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
@@ -108,7 +108,7 @@ impl<'a> ContextBuilder<'a> {
             (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
             _ => &artifact.name,
         };
-        let path = format!(".f3s/artifacts/{}/{}{suffix}", &digest(&entry.identity())[..16], plain(stem));
+        let path = format!(".f3s/artifacts/{}/{}{suffix}", &digest::of(entry.identity())[..16], plain(stem));
         self.context.entries.insert(path.clone(), entry);
         path
     }
@@ -225,9 +225,4 @@ fn plain(name: &str) -> String {
 fn without_archive_suffix(name: &str) -> &str {
     let suffixes = [".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tgz", ".tbz2", ".txz", ".tar", ".zip"];
     suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
-}
-
-/// SHA-256 in hexadecimal.
-pub fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -61,7 +61,7 @@ impl Inputs<'_> {
             field(value);
         }
         field(&self.source_date_epoch.map(|epoch| epoch.to_string()).unwrap_or_default());
-        Fingerprint(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Fingerprint(crate::digest::hex(hasher.finalize()))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::context::digest;
 use super::fingerprint::Fingerprint;
 use super::image::PlannedImage;
 use crate::diagnostic::Diagnostic;
+use crate::digest;
 use crate::graph::Graph;
 use crate::recipe::{Check, ImageRef, Recipe};
 
@@ -98,5 +98,5 @@ pub fn pushed(internal: &ImageRef, pushes: &[ImageRef]) -> Option<ImageRef> {
 
 fn marker(internal: &ImageRef, what: &str, of: &str) -> ImageRef {
     let tag = internal.tag.as_deref().unwrap_or_default();
-    internal.with_tag(&format!("{tag}-{what}-{}", &digest(of)[..8]))
+    internal.with_tag(&format!("{tag}-{what}-{}", &digest::of(of)[..8]))
 }

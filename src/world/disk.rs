@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Stat, World};
+use crate::digest;
 use crate::path::ProjectPath;
 
 /// A file whose time stamp is this young when it is read may change again within the same tick of the clock: its
@@ -110,15 +111,11 @@ impl Disk {
         loop {
             let read = file.read(&mut buffer)?;
             if read == 0 {
-                return Ok(hex(&hasher.finalize()));
+                return Ok(digest::hex(hasher.finalize()));
             }
             hasher.update(&buffer[..read]);
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl World for Disk {

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use sha2::{Digest, Sha256};
-
 use super::{Stat, World};
 use crate::path::ProjectPath;
 
@@ -77,7 +75,7 @@ impl World for Memory {
 
     fn digest(&self, path: &ProjectPath) -> io::Result<String> {
         let content = self.read(path)?;
-        Ok(Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(crate::digest::of(&content))
     }
 
     fn env(&self, name: &str) -> Option<String> {

@@ -227,7 +227,7 @@ async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(),
                 hasher.update(&buffer[..read]);
                 send(sender, PacketType::PacketData, data(buffer[..read].to_vec())).await?;
             }
-            let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = crate::digest::hex(hasher.finalize());
             if digest.as_ref().is_some_and(|digest| *digest != found) {
                 return Err(Status::aborted(format!("`{}` changed while it was built: run f3s again", path.display())));
             }
