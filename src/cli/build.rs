@@ -54,7 +54,9 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         let stop = Stop::default();
         tokio::spawn(cancel_on_signal(stop.all.clone()));
         let engine = connect(&project, true, &events).await?;
-        let plan = plan(&project, &graph, &sources, &engine, (args.force, args.pull), &events, &stop.all).await?;
+        let source_date_epoch = source_date_epoch()?;
+        let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
+        let plan = plan(&project, &graph, &sources, &engine, (&wanted, args.pull), &events, &stop.all).await?;
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let options =
             ExecuteOptions { keep_going: args.keep_going, force: args.force, push, ..options(&project, &args.flags)? };
@@ -74,20 +76,19 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     }
 }
 
-/// Compares the family with what the engine has. `force_and_pull`: the flags of these names.
+/// Compares the family with what the engine has, after pulling what it lacks, or all with `pull`.
 pub async fn plan(
     project: &Project,
     graph: &Graph,
     sources: &Sources,
     engine: &Docker,
-    (force, pull): (bool, bool),
+    (options, pull): (&PlanOptions, bool),
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Plan, Failure> {
     let present = pipeline::present(engine, graph, pull, events, cancel).await;
     let present = present.map_err(|error| failure(error, sources))?;
-    let options = PlanOptions { force, source_date_epoch: source_date_epoch()? };
-    pipeline::plan(graph, &present, &*project.world, &project.config, &options)
+    pipeline::plan(graph, &present, &*project.world, &project.config, options)
         .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
 }
 

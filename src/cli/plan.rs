@@ -54,7 +54,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let present = if args.offline { Present::default() } else { build::listing(&project)? };
-    let options = PlanOptions { force: args.force, source_date_epoch: build::source_date_epoch()? };
+    let options =
+        PlanOptions { force: args.force, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
     let plan = pipeline::plan(&graph, &present, &*project.world, &project.config, &options);
     let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
     match args.format {

@@ -65,7 +65,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 /// What the project's recipes make now.
 fn current(project: &Project, present: &Present) -> Result<Vec<ImageRef>, Failure> {
     let (graph, sources) = project.load(&Select::default())?;
-    let options = PlanOptions { force: false, source_date_epoch: build::source_date_epoch()? };
+    let options =
+        PlanOptions { force: false, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
     let plan = pipeline::plan(&graph, present, &*project.world, &project.config, &options)
         .map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
     Ok(plan.images.into_iter().map(|image| image.internal).collect())

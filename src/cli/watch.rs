@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::Docker;
 use crate::event::{Event, Events};
 use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
-use crate::plan::{Fingerprint, Plan};
+use crate::plan::{Action, Fingerprint, Plan, PlanOptions};
 use crate::report::count;
 use crate::watch::Ear;
 use crate::world::World;
@@ -63,7 +63,17 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     build::runtime()?.block_on(async {
         let cancel = CancellationToken::new();
         tokio::spawn(build::cancel_on_signal(cancel.clone()));
-        let watch = Watch { global, args, cancel, ear, engine: None, last: None, running: None, command: None };
+        let watch = Watch {
+            global,
+            args,
+            cancel,
+            ear,
+            engine: None,
+            last: None,
+            running: None,
+            fine: BTreeSet::new(),
+            command: None,
+        };
         watch.rounds().await
     })
 }
@@ -77,6 +87,8 @@ struct Watch<'a> {
     /// What the last round was about; `None` when it failed and is worth another try.
     last: Option<Vec<Seen>>,
     running: Option<Running>,
+    /// Images of which every command is a layer of its own.
+    fine: BTreeSet<String>,
     /// The command of `--exec`.
     command: Option<Child>,
 }
@@ -158,10 +170,17 @@ impl Watch<'_> {
             Some(engine) => engine.clone(),
             None => self.engine.insert(build::connect(&project, true, &events).await?).clone(),
         };
-        let unforced = (false, false);
-        let plan = build::plan(&project, &graph, &sources, &engine, unforced, &events, &self.cancel).await;
-        self.listen(&project);
-        let mut plan = plan?;
+        let mut plan = loop {
+            let source_date_epoch = build::source_date_epoch()?;
+            let options = PlanOptions { fine: self.fine.clone(), source_date_epoch, ..PlanOptions::default() };
+            let plan = build::plan(&project, &graph, &sources, &engine, (&options, false), &events, &self.cancel).await;
+            self.listen(&project);
+            let plan = plan?;
+            // What is pushed is what `f3s run` would push.
+            if self.args.push || !self.refine(&plan) {
+                break plan;
+            }
+        };
         if self.args.no_check {
             for image in &mut plan.images {
                 image.checks.clear();
@@ -186,6 +205,14 @@ impl Watch<'_> {
             tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &said, &stopping).await });
         self.running = Some(Running { stop, task, references, speaker, events });
         Ok(Round::Started)
+    }
+
+    /// Images that are to be built are built finely from now on; true when that changes the plan.
+    fn refine(&mut self, plan: &Plan) -> bool {
+        let before = self.fine.len();
+        let built = plan.images.iter().filter(|image| image.action == Action::Build);
+        self.fine.extend(built.map(|image| image.name.clone()));
+        self.fine.len() > before
     }
 
     fn listen(&mut self, project: &Project) {

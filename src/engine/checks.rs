@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineError;
-use super::docker::{Client, failed};
+use super::client::{Client, failed, message};
 use crate::diagnostic::Diagnostic;
 use crate::recipe::{Check, CheckKind, ImageRef};
 
@@ -100,7 +100,7 @@ impl Container<'_> {
             unreachable!("called for commands only")
         };
         if let Err(error) = self.client.start_container(&self.id, None::<StartContainerOptions>).await {
-            let why = super::docker::message(&error);
+            let why = message(&error);
             let no_shell = why.contains("/bin/sh") || why.contains("no such file");
             let hint = no_shell.then(|| "`check` needs /bin/sh in the image; `check_file` does not".to_owned());
             let message = format!("the check `{}` cannot be run: {why}", check.name);

@@ -5,7 +5,7 @@ use bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
 use futures_util::StreamExt;
 use http_body_util::{Either, Full};
 
-use super::docker::{Client, message};
+use super::client::{Client, message};
 use super::{ArtifactFiles, BuildOptions, EngineError};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::event::{Event, Events};

@@ -9,17 +9,14 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::buildkit::{Builder, Files, Request};
+use super::client::{Client, failed, message};
 use super::credentials::Credentials;
 use super::registry::Transfer;
 use super::transport::Address;
 use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, checks, classic, context, secrets};
-use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef};
-
-#[expect(clippy::disallowed_types, reason = "this is where bollard is fenced in")]
-pub type Client = bollard::Docker;
 
 /// Seconds that one request may take; the answers of long ones begin at once.
 const REQUEST_TIMEOUT: u64 = 300;
@@ -186,32 +183,5 @@ impl Engine for Docker {
             result = transfer.push(progress) => result,
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         }
-    }
-}
-
-/// What the engine said, without bollard's frame around it.
-pub fn message(error: &Error) -> String {
-    match error {
-        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        Error::DockerStreamError { error } => error.trim().to_owned(),
-        error => {
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(error);
-            while let Some(inner) = cause {
-                text = inner.to_string();
-                cause = inner.source();
-            }
-            text
-        }
-    }
-}
-
-/// An engine that does not answer is unreachable; one that says no has failed.
-pub fn failed(error: Error) -> EngineError {
-    match &error {
-        Error::DockerResponseServerError { .. } | Error::DockerStreamError { .. } | Error::JsonDataError { .. } => {
-            EngineError::Failed(Diagnostic::error(format!("the engine says: {}", message(&error))))
-        }
-        _ => EngineError::unreachable(&format!("the engine went away: {}", message(&error))),
     }
 }

@@ -3,6 +3,7 @@
 mod buildkit;
 mod checks;
 mod classic;
+mod client;
 mod connect;
 mod context;
 mod credentials;

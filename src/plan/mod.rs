@@ -19,6 +19,8 @@ pub use image::{Action, PlannedImage};
 pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
 
+use std::collections::BTreeSet;
+
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
@@ -42,6 +44,9 @@ pub struct PlanOptions {
     pub force: bool,
     /// Value of `SOURCE_DATE_EPOCH`: seconds since the epoch.
     pub source_date_epoch: Option<i64>,
+    /// Images of which every command becomes a layer of its own, so that what stands before an edited one is not run
+    /// again: for watch mode.
+    pub fine: BTreeSet<String>,
 }
 
 impl Plan {
@@ -137,7 +142,9 @@ impl Planner<'_> {
             Parent { internal: image.internal.clone(), user: user.clone(), shell: shell.clone() }
         };
         let (world, ignored) = (self.world, &self.ignored);
-        let lowering = Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored };
+        let fine = self.options.fine.contains(&recipe.key.to_string());
+        let lowering =
+            Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored, fine };
         let Lowered { dockerfile, context, steps, secrets, ssh, user, shell } = lowering.lower()?;
 
         let mut external: Vec<ImageRef> =

@@ -128,6 +128,40 @@ fn a_session_of_edits() {
 }
 
 #[test]
+fn editing_the_last_command_of_a_layer_runs_that_command_only() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let prefix = &project.prefix;
+    let recipe = |last: &str| {
+        let commands = ["cd /tmp; one=1", "echo first; sleep 0.2", "echo second $one in $(pwd)", "echo third", last];
+        let quoted: Vec<String> = commands.iter().map(|command| format!("\"{command}; : {prefix}\"")).collect();
+        format!(
+            "base(\"alpine:3.13\");\nlayer(\"l\", || {{\n    write(\"/file\", \"{prefix}\");\n    run([{}]);\n}});\n",
+            quoted.join(", ")
+        )
+    };
+    project.recipe("a", &recipe("echo fourth >/last"));
+    let mut watch = Watching::start(&project, &[]);
+    let lines = watch.round("built 1");
+    for said in ["| first", "| second 1 in /tmp", "| third"] {
+        assert!(lines.iter().any(|line| line.contains(said)), "{said}: {}", lines.join("\n"));
+    }
+    project.recipe("a", &recipe("echo fifth | tee /last"));
+    let lines = watch.round("built 1");
+    let said: Vec<&String> = lines.iter().filter(|line| line.contains(" | ") && !line.contains("tee")).collect();
+    assert_eq!(said.len(), 1, "{}", lines.join("\n"));
+    assert!(said[0].ends_with("| fifth"));
+    assert_eq!(project.sh("a", "cat /last"), "fifth");
+    watch.interrupt();
+    // The released image is built as one layer.
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1");
+    assert_eq!(project.layers("a").len(), 2);
+    assert!(!project.layers("a").concat().iter().any(|path| path.contains(".f3s-state")));
+}
+
+#[test]
 fn a_change_cancels_what_it_makes_pointless_and_keeps_what_it_does_not_touch() {
     if is_missing("alpine:3.13") {
         return;

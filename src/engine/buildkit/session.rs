@@ -56,7 +56,7 @@ pub struct Session {
 
 impl Session {
     pub async fn start(address: &Address, offer: Offer, credentials: Credentials) -> io::Result<Session> {
-        let id = super::solve::random_id();
+        let id = random_id();
         let mut headers = vec![
             ("X-Docker-Expose-Session-Uuid", id.clone()),
             ("X-Docker-Expose-Session-Name", "f3s".to_owned()),
@@ -101,6 +101,14 @@ impl Session {
             task.abort();
         }
     }
+}
+
+/// 25 digits, as BuildKit's own clients use.
+pub fn random_id() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // Two differently seeded hashers: unique, which is all that is asked for.
+    let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())[..25].to_owned()
 }
 
 struct Healthy;

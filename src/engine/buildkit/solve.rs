@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::session::{Offer, Session};
+use super::session::{Offer, Session, random_id};
 use super::status::Progress;
 use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
@@ -137,12 +137,4 @@ fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, 
         entitlements: vec!["network.host".to_owned()],
         ..SolveRequest::default()
     }
-}
-
-/// 25 digits, as BuildKit's own clients use.
-pub fn random_id() -> String {
-    use std::hash::{BuildHasher, Hasher};
-    // Two differently seeded hashers: unique, which is all that is asked for.
-    let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", half(), half())[..25].to_owned()
 }

@@ -37,6 +37,8 @@ pub struct Lowering<'a> {
     pub network: RunNetwork,
     pub world: &'a dyn World,
     pub ignored: &'a Patterns,
+    /// Every command becomes a layer of its own.
+    pub fine: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -140,6 +142,13 @@ impl Lowerer<'_> {
                 let step = &steps[*index];
                 self.step(step, first + index).map_err(|error| located(error, step))
             }
+            Block::Group(indices) if self.input.fine => {
+                for index in indices {
+                    let step = &steps[*index];
+                    self.step(step, first + index).map_err(|error| located(error, step))?;
+                }
+                Ok(())
+            }
             Block::Group(indices) => self.group(steps, first, indices),
         }
     }
@@ -186,8 +195,10 @@ impl Lowerer<'_> {
 
     fn run(&mut self, run: &Run, number: usize) -> Result<(), Diagnostic> {
         let flags = self.run_flags(run)?;
-        let body = script::Body::of_run(run);
-        self.write_run(run.user.as_deref(), &flags, &body, &[number]);
+        let bodies = if self.input.fine { script::Body::of_each_command(run) } else { vec![script::Body::of_run(run)] };
+        for body in bodies {
+            self.write_run(run.user.as_deref(), &flags, &body, &[number]);
+        }
         Ok(())
     }
 

@@ -28,6 +28,29 @@ impl Body {
         body
     }
 
+    /// One body for every command, each of which begins in the folder and with the variables that the one before left.
+    pub fn of_each_command(run: &Run) -> Vec<Body> {
+        let last = run.commands.len() - 1;
+        let body = |(index, command): (usize, &String)| {
+            let mut body = Body::default();
+            if index == 0 {
+                body.setup(&run.env, run.workdir.as_deref());
+            } else {
+                body.command(&format!(". {STATE}"));
+            }
+            if index == last {
+                body.command(command);
+                return body;
+            }
+            // Plain variables are seen by the next command, too.
+            body.command("set -a");
+            body.command(command);
+            body.command(&format!("mkdir -p /tmp; {{ export -p; echo \"cd '$PWD'\"; }} >{STATE}"));
+            body
+        };
+        run.commands.iter().enumerate().map(body).collect()
+    }
+
     fn setup(&mut self, env: &BTreeMap<String, String>, workdir: Option<&str>) {
         for (name, value) in env {
             self.command(&export(name, value));
@@ -97,6 +120,10 @@ impl Body {
         text
     }
 }
+
+/// Where a command that is a layer of its own leaves its variables and folder to the next
+/// one of the same user.
+const STATE: &str = "/tmp/.f3s-state-$(id -u)";
 
 /// What a step in a group says before it begins; the number follows.
 pub const MARK: &str = "#f3s ";
