@@ -1,0 +1,72 @@
+#!/bin/sh
+# Watch mode on 100 recipes: from saving a recipe to the start of the engine's work, and processor time while idle.
+# Needs an engine; the images are from scratch.
+set -eu
+cd "$(dirname "$0")/.."
+cargo build --quiet --release
+f3s=$PWD/target/release/f3s
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" && python3 - "$f3s" <<'PYTHON'
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+DEBOUNCE = 0.050
+f3s = sys.argv[1]
+scripts = pathlib.Path("scripts")
+scripts.mkdir()
+
+
+def recipe(number, word):
+    base = f"wb{(number - 1) // 10:03}" if number else "scratch"
+    return f'//! Number {number}.\nbase("{base}");\nwrite("/file{number}", "{word}");\nenv("NUMBER", "{number}");\n'
+
+
+for number in range(100):
+    (scripts / f"wb{number:03}.rhai").write_text(recipe(number, "start"))
+environment = dict(os.environ, F3S_CACHE_DIR=os.path.abspath("cache"))
+words = [f3s, "watch", "--progress", "json"]
+watch = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+
+
+def until(event):
+    for line in watch.stdout:
+        if json.loads(line)["event"] == event:
+            return time.perf_counter()
+    raise SystemExit("f3s ended")
+
+
+def processor_seconds():
+    fields = open(f"/proc/{watch.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+try:
+    until("finished")
+    time.sleep(0.5)
+    delays = []
+    for turn in range(15):
+        # A leaf: one image is built.
+        saved = time.perf_counter()
+        (scripts / "wb099.rhai").write_text(recipe(99, f"turn {turn}"))
+        delays.append(until("image_started") - saved)
+        until("finished")
+        time.sleep(0.2)
+    beyond = sorted((delay - DEBOUNCE) * 1000 for delay in delays)
+    print(f"save -> engine's work: {statistics.median(beyond):.0f} ms beyond the debounce of 50 ms (median of 15, at most {beyond[-1]:.0f} ms)")
+    before = processor_seconds()
+    time.sleep(5)
+    print(f"idle: {(processor_seconds() - before) * 1000:.0f} ms of processor time in 5 s")
+finally:
+    watch.send_signal(2)
+    watch.wait()
+    listing = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    images = subprocess.run(listing, capture_output=True, text=True).stdout.split()
+    ours = [name for name in images if name.removeprefix("f3s/").startswith("wb")]
+    subprocess.run(["docker", "rmi", "--force", *ours], capture_output=True)
+PYTHON
