@@ -140,6 +140,57 @@ pub enum Event {
     Finished(Summary),
 }
 
+impl Event {
+    /// The image that it is about.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Event::ImageStarted { image, .. }
+            | Event::StepStarted { image, .. }
+            | Event::StepOutput { image, .. }
+            | Event::StepFinished { image, .. }
+            | Event::CheckStarted { image, .. }
+            | Event::CheckPassed { image, .. }
+            | Event::ImageBuilt { image, .. }
+            | Event::ImageTagged { image, .. }
+            | Event::ImageUpToDate { image }
+            | Event::ImageFailed { image, .. }
+            | Event::ImageSkipped { image, .. }
+            | Event::PushStarted { image, .. }
+            | Event::PushProgress { image, .. }
+            | Event::PushRetried { image, .. }
+            | Event::Pushed { image, .. }
+            | Event::PushUpToDate { image, .. }
+            | Event::PushSkipped { image, .. }
+            | Event::PushFailed { image, .. } => Some(image),
+            Event::Started { .. }
+            | Event::DownloadStarted { .. }
+            | Event::DownloadProgress { .. }
+            | Event::DownloadRetried { .. }
+            | Event::DownloadFinished { .. }
+            | Event::PullStarted { .. }
+            | Event::PullFinished { .. }
+            | Event::Note { .. }
+            | Event::Finished(_) => None,
+        }
+    }
+
+    /// True for the last word about an image's build, or about one of its pushes.
+    pub fn ends_image(&self) -> bool {
+        matches!(
+            self,
+            Event::ImageBuilt { .. }
+                | Event::ImageTagged { .. }
+                | Event::ImageUpToDate { .. }
+                | Event::ImageFailed { .. }
+                | Event::ImageSkipped { .. }
+                | Event::Pushed { .. }
+                | Event::PushUpToDate { .. }
+                | Event::PushSkipped { .. }
+                | Event::PushFailed { .. }
+        )
+    }
+}
+
 /// The last line of a run: `built 4, up to date 6, pushed 4 in 12.3 s`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {

@@ -71,7 +71,7 @@ fn parse_setting(text: &str) -> Result<Setting, String> {
 }
 
 /// The names of the recipes of the project that the shell stands in.
-fn complete_recipe(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+pub fn complete_recipe(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let names = super::project::recipe_names().unwrap_or_default();
     names.into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()

@@ -49,7 +49,7 @@ pub struct Flags {
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let (events, speaker) = Speaker::start(args.flags.progress, global, &sources);
+    let (events, speaker) = Speaker::start(args.flags.progress, global, &project, &sources);
     let result = runtime()?.block_on(async {
         let stop = Stop::default();
         tokio::spawn(cancel_on_signal(stop.all.clone()));

@@ -12,6 +12,7 @@ mod failure;
 mod graph;
 mod init;
 mod list;
+mod logs;
 mod output;
 mod plan;
 mod project;
@@ -67,6 +68,8 @@ enum Command {
     Dockerfile(dockerfile::Args),
     /// Evaluate and lint recipes, without engine and network
     Check(check::Args),
+    /// Show what the last runs said of an image
+    Logs(logs::Args),
     /// Show the functions of the recipe language
     Doc(doc::Args),
     /// Write a first recipe and a commented f3s.toml
@@ -107,6 +110,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Graph(args)) => graph::run(global, args),
         Some(Command::Dockerfile(args)) => dockerfile::run(global, args),
         Some(Command::Check(args)) => check::run(global, args),
+        Some(Command::Logs(args)) => logs::run(global, args),
         Some(Command::Doc(args)) => doc::run(args),
         Some(Command::Init(args)) => init::run(global, args),
         Some(Command::Engine(args)) => engine::run(global, args),

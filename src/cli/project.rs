@@ -51,6 +51,12 @@ impl Project {
         Ok(Project { root, config, world, cache, here })
     }
 
+    /// Where the logs of the project's images are kept.
+    pub fn logs(&self) -> PathBuf {
+        let root = crate::digest::of(self.root.as_os_str().as_encoded_bytes());
+        self.cache.join("logs").join(&root[..16])
+    }
+
     pub fn request(&self, select: &Select) -> Request {
         let recipes = select.recipes.iter().map(|word| self.relative(word)).collect();
         Request { recipes, set: select.set.clone() }

@@ -11,13 +11,14 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::Global;
 use super::output;
+use super::project::Project;
 use crate::diagnostic::Sources;
 use crate::event::{Event, Events};
-use crate::report::{Json, Live, Plain, Quiet, Report, Terminal};
+use crate::report::{Ci, Json, Live, Logs, Plain, Quiet, Report, Service, Terminal};
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// A live view on a terminal, else plain lines
+    /// A live view on a terminal, groups and annotations on GitHub and GitLab, else plain lines
     Auto,
     /// One line per running image, at the bottom of the terminal
     Tty,
@@ -38,11 +39,12 @@ pub struct Speaker {
 
 impl Speaker {
     /// Ends when all senders of the events are gone.
-    pub fn start(progress: Progress, global: &Global, sources: &Sources) -> (Events, Speaker) {
+    pub fn start(progress: Progress, global: &Global, project: &Project, sources: &Sources) -> (Events, Speaker) {
         let (events, receiver) = mpsc::unbounded_channel();
         let report = Arc::new(Mutex::new(Some(report(progress, global, sources))));
         let heard = report.clone();
-        let thread = std::thread::spawn(move || hear(&heard, receiver));
+        let mut logs = Logs::new(project.logs(), sources.clone());
+        let thread = std::thread::spawn(move || hear(&heard, &mut logs, receiver));
         (events, Speaker { report, thread: Some(thread) })
     }
 
@@ -63,7 +65,8 @@ impl Speaker {
     }
 }
 
-fn hear(report: &Mutex<Option<Box<dyn Report>>>, mut receiver: UnboundedReceiver<Event>) {
+/// `logs` hears everything, also what is not said.
+fn hear(report: &Mutex<Option<Box<dyn Report>>>, logs: &mut Logs, mut receiver: UnboundedReceiver<Event>) {
     let with = |work: &mut dyn FnMut(&mut dyn Report)| {
         let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(report) = report.as_mut() {
@@ -74,6 +77,7 @@ fn hear(report: &Mutex<Option<Box<dyn Report>>>, mut receiver: UnboundedReceiver
     with(&mut |report| interval = report.interval());
     let Some(interval) = interval else {
         while let Some(event) = receiver.blocking_recv() {
+            logs.hear(&event);
             with(&mut |report| report.hear(&event));
         }
         return;
@@ -81,7 +85,10 @@ fn hear(report: &Mutex<Option<Box<dyn Report>>>, mut receiver: UnboundedReceiver
     let mut ticked = Instant::now();
     loop {
         match receiver.try_recv() {
-            Ok(event) => with(&mut |report| report.hear(&event)),
+            Ok(event) => {
+                logs.hear(&event);
+                with(&mut |report| report.hear(&event));
+            }
             Err(TryRecvError::Disconnected) => return,
             Err(TryRecvError::Empty) => std::thread::sleep(interval / 4),
         }
@@ -95,12 +102,13 @@ fn hear(report: &Mutex<Option<Box<dyn Report>>>, mut receiver: UnboundedReceiver
 fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
     let style = output::style(global);
     let stderr = anstream::stderr;
-    match progress {
-        Progress::Json => Box::new(Json::new(std::io::stdout())),
-        Progress::Quiet => Box::new(Quiet::new(stderr(), sources.clone(), style)),
-        Progress::Tty => live(sources, style),
-        Progress::Auto if is_live() => live(sources, style),
-        Progress::Auto | Progress::Plain => Box::new(Plain::new(stderr(), sources.clone(), style)),
+    match (progress, Service::of_environment()) {
+        (Progress::Json, _) => Box::new(Json::new(std::io::stdout())),
+        (Progress::Quiet, _) => Box::new(Quiet::new(stderr(), sources.clone(), style)),
+        (Progress::Tty, _) => live(sources, style),
+        (Progress::Auto, _) if is_live() => live(sources, style),
+        (Progress::Auto, Some(service)) => Box::new(Ci::new(service, stderr(), sources.clone(), style)),
+        (Progress::Auto, None) | (Progress::Plain, _) => Box::new(Plain::new(stderr(), sources.clone(), style)),
     }
 }
 

@@ -165,7 +165,7 @@ impl Watch<'_> {
         // Also when it failed: what was read until then is where it will be mended.
         self.listen(&project);
         let (graph, sources) = loaded?;
-        let (events, speaker) = Speaker::start(self.args.flags.progress, self.global, &sources);
+        let (events, speaker) = Speaker::start(self.args.flags.progress, self.global, &project, &sources);
         let engine = match &self.engine {
             Some(engine) => engine.clone(),
             None => self.engine.insert(build::connect(&project, true, &events).await?).clone(),

@@ -1,14 +1,18 @@
 //! What the user sees: diagnostics as rustc draws them, progress as plain lines or JSON, the summary.
 
+mod ci;
 pub mod diagnostic;
 mod json;
 mod live;
+mod logs;
 mod plain;
 mod quiet;
 mod size;
 
+pub use ci::{Ci, Service};
 pub use json::Json;
 pub use live::{Live, Terminal};
+pub use logs::{KEPT as LOGS_KEPT, Logs};
 pub use plain::Plain;
 pub use quiet::Quiet;
 pub use size::{bytes, count, seconds};

@@ -58,6 +58,12 @@ fn quiet_says_errors_and_the_summary_and_a_pipe_gets_plain_lines() {
     project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo working\");\n");
     let quiet = project.f3s(&["build", "--progress", "quiet"]).ok();
     assert_eq!(quiet.err.lines().count(), 1, "{}", quiet.err);
+    // The quiet screen loses nothing.
+    let log = project.f3s(&["logs", &project.image("a")]).ok().out;
+    assert!(log.contains("| working") && log.contains("built "), "{log}");
     let plain = project.f3s(&["build", "--force"]).ok();
     assert!(plain.err.contains("| working") && !plain.err.contains('\x1b'), "{}", plain.err);
+    assert!(project.f3s(&["logs", "--back", "1", &project.image("a")]).ok().out.contains("| working"));
+    assert!(project.f3s(&["logs"]).ok().out.starts_with(&project.image("a")));
+    project.f3s(&["logs", "nothing"]).fails(2, &["there is no such log"]);
 }
