@@ -48,7 +48,7 @@ pub struct Select {
     #[arg(value_name = "RECIPE", add = ArgValueCompleter::new(complete_recipe))]
     pub recipes: Vec<String>,
     /// Set a parameter, of one recipe or of all that declare it; may be repeated
-    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting)]
+    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting, add = ArgValueCompleter::new(complete_setting))]
     pub set: Vec<Setting>,
 }
 
@@ -75,4 +75,29 @@ pub fn complete_recipe(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let names = super::project::recipe_names().unwrap_or_default();
     names.into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
+}
+
+/// `NAME=` of every parameter; behind the `=` the values that are allowed, or the default.
+fn complete_setting(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let params = super::project::params().unwrap_or_default();
+    let (recipe, rest) = current.rsplit_once('.').filter(|(recipe, _)| !recipe.contains('=')).unwrap_or(("", &current));
+    let prefix = if recipe.is_empty() { String::new() } else { format!("{recipe}.") };
+    let of_recipe = params.into_iter().filter(|(owner, _)| recipe.is_empty() || owner == recipe);
+    let mut candidates: Vec<(String, String)> = Vec::new();
+    for (_, param) in of_recipe {
+        let values = if param.choices.is_empty() { vec![param.default.clone()] } else { param.choices.clone() };
+        match rest.contains('=') {
+            true => {
+                candidates.extend(values.iter().map(|value| (format!("{}={value}", param.name), param.doc.clone())))
+            }
+            false => candidates.push((format!("{}=", param.name), param.doc)),
+        }
+    }
+    candidates.retain(|(text, _)| text.starts_with(rest));
+    candidates.sort();
+    candidates.dedup_by(|a, b| a.0 == b.0);
+    let candidate =
+        |(text, doc): (String, String)| CompletionCandidate::new(format!("{prefix}{text}")).help(Some(doc.into()));
+    candidates.into_iter().map(candidate).collect()
 }

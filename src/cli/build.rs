@@ -120,6 +120,7 @@ pub async fn cancel_on_signal(cancel: CancellationToken) {
             _ = terminate.recv() => {}
         }
         if cancel.is_cancelled() {
+            super::keys::restore();
             std::process::exit(130);
         }
         let _ = writeln!(anstream::stderr(), "ending the run; once more to quit at once");

@@ -1,5 +1,8 @@
 //! `f3s logs`: what the last runs said of each image.
 
+use std::fs::Metadata;
+use std::path::Path;
+
 use clap_complete::engine::ArgValueCompleter;
 
 use super::args::{Global, complete_recipe};
@@ -22,23 +25,11 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
     let folder = project.logs();
-    let mut names: Vec<(String, u64)> = std::fs::read_dir(&folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().strip_suffix(".log")?.to_owned();
-            // `NAME.1.log` is an earlier one.
-            let is_earlier =
-                name.rsplit_once('.').is_some_and(|(_, back)| back.parse::<usize>().is_ok_and(|back| back < LOGS_KEPT));
-            Some((name, entry.metadata().ok()?.len())).filter(|_| !is_earlier)
-        })
-        .collect();
-    names.sort();
+    let names = names(&folder);
     let Some(image) = &args.image else {
         let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let lines: Vec<String> =
-            names.iter().map(|(name, size)| format!("{name:width$}  {}\n", bytes(*size))).collect();
+            names.iter().map(|(name, size)| format!("{name:width$}  {}\n", bytes(size.len()))).collect();
         if lines.is_empty() {
             output::note("no image was built here yet");
         }
@@ -54,4 +45,28 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The images that have a log of their last run, by name.
+fn names(folder: &Path) -> Vec<(String, Metadata)> {
+    let mut names: Vec<(String, Metadata)> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().strip_suffix(".log")?.to_owned();
+            // `NAME.1.log` is an earlier one.
+            let earlier = name.rsplit_once('.').and_then(|(_, back)| back.parse::<usize>().ok());
+            Some((name, entry.metadata().ok()?)).filter(|_| earlier.is_none_or(|back| back >= LOGS_KEPT))
+        })
+        .collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    names
+}
+
+/// The log that was written last: an image and its text.
+pub fn last(folder: &Path) -> Option<(String, String)> {
+    let (image, _) = names(folder).into_iter().max_by_key(|(_, metadata)| metadata.modified().ok())?;
+    let text = std::fs::read_to_string(Logs::file(folder, &image, 0)).ok()?;
+    Some((image, text))
 }

@@ -11,8 +11,10 @@ mod engine;
 mod failure;
 mod graph;
 mod init;
+mod keys;
 mod list;
 mod logs;
+mod man;
 mod output;
 mod plan;
 mod project;
@@ -80,6 +82,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Remove earlier versions of the project's images from the engine
     Prune(prune::Args),
+    /// Write manual pages
+    Man(man::Args),
     /// Print the line that a shell needs to complete f3s's commands and recipes
     Completions(completions::Args),
 }
@@ -116,6 +120,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Engine(args)) => engine::run(global, args),
         Some(Command::Doctor(args)) => doctor::run(global, args),
         Some(Command::Prune(args)) => prune::run(global, args),
+        Some(Command::Man(args)) => man::run(args),
         Some(Command::Completions(args)) => completions::run(args),
     }
 }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 use crate::graph::Graph;
 use crate::pipeline;
+use crate::recipe::Param;
 use crate::script::Request;
 use crate::world::{Disk, World};
 
@@ -143,4 +144,17 @@ pub fn recipe_names() -> Option<Vec<String>> {
     let world = Disk::new(&root, None).ok()?;
     let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
     Some(files.into_iter().map(|file| file.name).collect())
+}
+
+/// The parameters of all recipes of that project, each with its recipe's name, for completion.
+pub fn params() -> Option<Vec<(String, Param)>> {
+    let root = root_above(&std::env::current_dir().ok()?)?;
+    let config = read_config(&root).ok()?;
+    let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
+    let graph = pipeline::load(&world, &config, &Request::default(), &mut Sources::default()).ok()?;
+    let params = graph.images.into_iter().flat_map(|node| {
+        let recipe = node.recipe.key.recipe;
+        node.recipe.params.into_iter().map(move |param| (recipe.clone(), param))
+    });
+    Some(params.collect())
 }

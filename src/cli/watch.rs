@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{Global, Select};
 use super::build::{self, Flags};
 use super::failure::Failure;
+use super::keys::{self, Key, Keys};
 use super::output;
 use super::project::{self, Project};
 use super::speaker::Speaker;
@@ -71,6 +72,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             engine: None,
             last: None,
             running: None,
+            force: false,
             fine: BTreeSet::new(),
             command: None,
         };
@@ -87,6 +89,8 @@ struct Watch<'a> {
     /// What the last round was about; `None` when it failed and is worth another try.
     last: Option<Vec<Seen>>,
     running: Option<Running>,
+    /// Build what was asked for although nothing changed, once.
+    force: bool,
     /// Images of which every command is a layer of its own.
     fine: BTreeSet<String>,
     /// The command of `--exec`.
@@ -122,6 +126,7 @@ enum Round {
 
 impl Watch<'_> {
     async fn rounds(mut self) -> Result<(), Failure> {
+        let mut keys = Keys::listen();
         let mut changed = BTreeSet::new();
         loop {
             let round = self.round(&changed).await;
@@ -132,6 +137,15 @@ impl Watch<'_> {
             changed = loop {
                 tokio::select! {
                     changed = self.ear.change() => break changed,
+                    key = Keys::next(&mut keys) => match key {
+                        Key::Quit => self.cancel.cancel(),
+                        Key::Log => self.show_log(),
+                        Key::Rebuild | Key::Force => {
+                            self.force = key == Key::Force;
+                            self.last = None;
+                            break BTreeSet::new();
+                        }
+                    },
                     outcome = finished(&mut self.running) => retry |= self.finish(outcome),
                     () = tokio::time::sleep(ENGINE_RETRY), if retry => break BTreeSet::new(),
                     () = self.cancel.cancelled() => return self.quit().await,
@@ -172,7 +186,7 @@ impl Watch<'_> {
         };
         let mut plan = loop {
             let source_date_epoch = build::source_date_epoch()?;
-            let options = PlanOptions { fine: self.fine.clone(), source_date_epoch, ..PlanOptions::default() };
+            let options = PlanOptions { force: self.force, fine: self.fine.clone(), source_date_epoch };
             let plan = build::plan(&project, &graph, &sources, &engine, (&options, false), &events, &self.cancel).await;
             self.listen(&project);
             let plan = plan?;
@@ -198,7 +212,8 @@ impl Watch<'_> {
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let push = self.args.push;
         // One broken recipe does not keep the others from being tried.
-        let options = ExecuteOptions { keep_going: true, push, ..build::options(&project, &self.args.flags)? };
+        let force = std::mem::take(&mut self.force);
+        let options = ExecuteOptions { keep_going: true, push, force, ..build::options(&project, &self.args.flags)? };
         let stop = Stop::new(self.cancel.clone());
         let (stopping, said) = (stop.clone(), events.clone());
         let task =
@@ -242,13 +257,23 @@ impl Watch<'_> {
             return true;
         }
         let count = count(self.ear.files(), "file");
-        output::note(&format!("watching {count}; Ctrl-C ends"));
+        let keys = if std::io::stdin().is_terminal() { keys::HELP } else { "Ctrl-C ends" };
+        output::note(&format!("watching {count}; {keys}"));
         if outcome.errors.is_empty()
             && let Some(command) = &self.args.exec
         {
             self.execute(command, &running.references);
         }
         false
+    }
+
+    /// Shows the whole log of the image that was built last, or failed to be.
+    fn show_log(&self) {
+        let Ok(project) = Project::open(self.global, &self.args.select.recipes) else { return };
+        match super::logs::last(&project.logs()) {
+            Some((image, text)) => self.note(format!("the log of {image}:\n{}", text.trim_end())),
+            None => self.note("no image was built here yet".to_owned()),
+        }
     }
 
     fn execute(&mut self, command: &str, references: &[String]) {

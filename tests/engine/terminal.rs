@@ -55,7 +55,8 @@ fn quiet_says_errors_and_the_summary_and_a_pipe_gets_plain_lines() {
         return;
     }
     let project = Project::new();
-    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo working\");\n");
+    let recipe = format!("base(\"alpine:3.13\");\nrun(\"echo working for {}\");\n", project.prefix);
+    project.recipe("a", &recipe);
     let quiet = project.f3s(&["build", "--progress", "quiet"]).ok();
     assert_eq!(quiet.err.lines().count(), 1, "{}", quiet.err);
     // The quiet screen loses nothing.
