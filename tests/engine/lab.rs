@@ -1,5 +1,6 @@
 //! The lab as tests see it, and projects of their own in it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,13 +10,21 @@ pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run these tests with `make test`"))
 }
 
-/// True when a base image is nowhere to be had; the test says so and ends.
+/// True when a base image is nowhere to be had; the test is reported as skipped and ends.
 pub fn is_missing(image: &str) -> bool {
     let missing = variable("F3S_LAB_MISSING").split(' ').any(|name| name == image);
     if missing {
-        println!("SKIPPED: {image} is nowhere to be had");
+        skipped(&format!("{image} is nowhere to be had"));
     }
     missing
+}
+
+/// Notes the running test as skipped: `tests/run` lists them at its end.
+pub fn skipped(because: &str) {
+    let file = PathBuf::from(variable("F3S_LAB")).join("skipped");
+    let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    file.write_all(format!("SKIPPED {name}: {because}\n").as_bytes()).unwrap();
 }
 
 /// Runs `docker` on an engine and returns what it prints.

@@ -13,7 +13,7 @@ fn the_private_engine_starts_when_needed_survives_f3s_and_its_death_is_exit_code
     project.set("DOCKER_HOST", "");
     project.set("DOCKER_CONFIG", folder.path().to_str().unwrap());
     if std::path::Path::new("/var/run/docker.sock").exists() {
-        println!("SKIPPED: another engine answers on /var/run/docker.sock");
+        crate::lab::skipped("another engine answers on /var/run/docker.sock");
         return;
     }
     assert!(project.f3s(&["engine", "status"]).ok().out.starts_with("does not run"));

@@ -65,6 +65,25 @@ fn the_same_inputs_give_the_same_bytes() {
 }
 
 #[test]
+fn a_handle_on_an_image_binds_parameters_too() {
+    let app = r#"
+base("scratch");
+copy("/a", "/a", #{ from: image("java", #{ alpine: "3.12", jdk: "8" }) });
+copy("/b", "/b", #{ from: image("java", #{ alpine: "3.13", jdk: "8" }) });
+"#;
+    let world = Memory::new().file("scripts/java.rhai", JDK).file("scripts/app.rhai", app);
+    let request = Request { recipes: vec!["app".to_owned()], set: vec![] };
+    let plan = plan(world, &Config::default(), &request).unwrap();
+    let mut found = names(&plan);
+    found.sort();
+    assert_eq!(found, ["app", "java[alpine=3.12,jdk=8]", "java[alpine=3.13,jdk=8]"]);
+    let app = plan.images.last().unwrap();
+    for parent in &plan.images[..2] {
+        assert!(app.dockerfile.text.contains(&format!("COPY --from={}", parent.internal)), "{}", app.dockerfile.text);
+    }
+}
+
+#[test]
 fn modules_of_the_project_are_imported_relative_to_their_importer() {
     let world = Memory::new()
         .file("scripts/a.rhai", "import \"lib/tools\" as tools;\nbase(\"alpine:3.13\");\ntools::greet(\"x\");\n")
