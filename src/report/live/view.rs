@@ -5,6 +5,7 @@ use std::time::Instant;
 use unicode_width::UnicodeWidthChar;
 
 use super::state::{Image, State, Transfer, TransferKind};
+use crate::diagnostic::Place;
 use crate::report::{bytes, seconds};
 
 /// What the terminal can show.
@@ -18,6 +19,8 @@ pub struct Terminal {
 
 /// Rows that stay free for what scrolls by above.
 const FREE_ROWS: usize = 4;
+/// A step that is cut shorter than this says nothing.
+const SHORTEST_STEP: usize = 16;
 /// Columns of a bar.
 const BAR: usize = 20;
 
@@ -57,13 +60,22 @@ fn image_line(name: &str, image: &Image, names: usize, width: usize, now: Instan
     let name = clipped(name, names);
     let pad = " ".repeat(names.saturating_sub(visible(&name)));
     let time = seconds(now.duration_since(image.since).as_secs_f64());
-    let step =
-        image.step.as_ref().map(|(step, place)| format!("{step}  {}:{}", place.file, place.line)).unwrap_or_default();
     // The time stands at the right, whatever the step's length.
     let room = width.saturating_sub(names + visible(&time) + 6);
-    let step = clipped(&step, room);
+    let step = image.step.as_ref().map(|(step, place)| step_and_place(step, place, room)).unwrap_or_default();
     let gap = " ".repeat(room.saturating_sub(visible(&step)));
     format!("  {name}{pad}  {step}{gap}  {time}")
+}
+
+/// The step is cut before its place is, which goes only where there is room for neither.
+fn step_and_place(step: &str, place: &Place, room: usize) -> String {
+    let place = format!("  {}:{}", place.file, place.line);
+    let left = room.saturating_sub(visible(&place));
+    match () {
+        () if visible(step) <= left => format!("{step}{place}"),
+        () if left >= SHORTEST_STEP => format!("{}...{place}", clipped(step, left - 3)),
+        () => clipped(step, room),
+    }
 }
 
 fn transfer_line(name: &str, transfer: &Transfer, terminal: Terminal, now: Instant) -> String {
