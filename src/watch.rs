@@ -98,6 +98,10 @@ impl Ear {
                 Ok(None) | Err(_) => break,
             }
         }
+        // Beside what was read, an editor's own files are not worth a word.
+        if changed.iter().any(|path| self.read.contains(&self.root.join(path))) {
+            changed.retain(|path| self.read.contains(&self.root.join(path)));
+        }
         changed
     }
 

@@ -133,7 +133,11 @@ pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<
     let say = |message: String| {
         let _ = events.send(Event::Note { message });
     };
-    engine::connect(&project.config.engine, start, &say).await.map_err(|error| failure(error, &Sources::default()))
+    engine::connect(&project.config.engine, start, &say).await.map_err(|error| match error {
+        // An address that is none.
+        EngineError::Refused(diagnostic) => Failure::Usage(diagnostic),
+        error => failure(error, &Sources::default()),
+    })
 }
 
 /// What the engine has; nothing, with a word about it, when there is no engine.

@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, _) = project.load(&args.select)?;
     match args.format {
-        Format::Tree => output::print(&tree(&graph)),
+        Format::Tree => output::print(&tree(&graph, output::is_utf8())),
         Format::Dot => output::print(&dot(&graph)),
         Format::Mermaid => output::print(&mermaid(&graph)),
         Format::Json => {
@@ -58,27 +58,32 @@ fn edges(graph: &Graph) -> impl Iterator<Item = (usize, usize)> + '_ {
     graph.images.iter().enumerate().flat_map(|(child, node)| node.parents.iter().map(move |parent| (*parent, child)))
 }
 
-fn tree(graph: &Graph) -> String {
+fn tree(graph: &Graph, utf8: bool) -> String {
     let mut text = String::new();
     let roots = (0..graph.images.len()).filter(|index| graph.images[*index].parents.is_empty());
     for root in roots {
         text.push_str(&format!("{}\n", name(graph, root)));
-        branch(graph, root, "", &mut text);
+        branch(graph, root, "", utf8, &mut text);
     }
     text
 }
 
-fn branch(graph: &Graph, parent: usize, indent: &str, text: &mut String) {
+fn branch(graph: &Graph, parent: usize, indent: &str, utf8: bool, text: &mut String) {
     let children: Vec<usize> = edges(graph).filter(|(from, _)| *from == parent).map(|(_, child)| child).collect();
     for (position, child) in children.iter().enumerate() {
         let last = position + 1 == children.len();
-        let (corner, below) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let (corner, below) = match (last, utf8) {
+            (true, true) => ("└── ", "    "),
+            (false, true) => ("├── ", "│   "),
+            (true, false) => ("`-- ", "    "),
+            (false, false) => ("|-- ", "|   "),
+        };
         // An image with several parents is drawn below each, its own children below the first.
         let first = graph.images[*child].parents[0] == parent;
         let more = if first { "" } else { " ..." };
         text.push_str(&format!("{indent}{corner}{}{more}\n", name(graph, *child)));
         if first {
-            branch(graph, *child, &format!("{indent}{below}"), text);
+            branch(graph, *child, &format!("{indent}{below}"), utf8, text);
         }
     }
 }

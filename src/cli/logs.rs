@@ -64,9 +64,10 @@ fn names(folder: &Path) -> Vec<(String, Metadata)> {
     names
 }
 
-/// The log that was written last: an image and its text.
-pub fn last(folder: &Path) -> Option<(String, String)> {
-    let (image, _) = names(folder).into_iter().max_by_key(|(_, metadata)| metadata.modified().ok())?;
+/// The log, of these images, that was written last: an image and its text.
+pub fn last(folder: &Path, images: &[String]) -> Option<(String, String)> {
+    let logs = names(folder).into_iter().filter(|(name, _)| images.contains(name));
+    let (image, _) = logs.max_by_key(|(_, metadata)| metadata.modified().ok())?;
     let text = std::fs::read_to_string(Logs::file(folder, &image, 0)).ok()?;
     Some((image, text))
 }

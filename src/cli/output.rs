@@ -3,12 +3,14 @@
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::args::{Global, When};
 use super::failure::Failure;
 use crate::report::diagnostic::Style;
 
-/// Colours by `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`; tracing by `RUST_LOG`, to standard error.
+/// Colours by `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`; tracing by `RUST_LOG`, to standard error, with the time that
+/// each phase took.
 pub fn set_up(global: &Global) {
     match global.color {
         When::Auto => {}
@@ -16,16 +18,24 @@ pub fn set_up(global: &Global) {
         When::Never => anstream::ColorChoice::Never.write_global(),
     }
     let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 /// How diagnostics look on standard error. Colours that it cannot show are stripped there.
 pub fn style(global: &Global) -> Style {
     let colour = global.color != When::Never;
-    let locale =
-        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    let utf8 = locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").ends_with("utf8"));
-    Style { colour, unicode: utf8 && std::io::stderr().is_terminal() }
+    Style { colour, unicode: is_utf8() && std::io::stderr().is_terminal() }
+}
+
+/// True where the locale has more than ASCII.
+pub fn is_utf8() -> bool {
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set);
+    locale.is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").ends_with("utf8"))
 }
 
 /// Prints a result.

@@ -34,12 +34,20 @@ impl Project {
         };
         let usage = |message: String| Failure::Usage(Diagnostic::error(message));
         let here = here.canonicalize().map_err(|error| usage(format!("`{}`: {error}", here.display())))?;
+        if !here.is_dir() {
+            return Err(usage(format!("`{}` is no folder", here.display())));
+        }
         let start = words.iter().filter(|word| word.ends_with(".rhai")).find_map(|word| {
             let folder = here.join(word).parent()?.canonicalize().ok()?;
             Some(folder)
         });
         let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
         let mut config = read_config(&root)?;
+        if config.jobs == Some(0) {
+            let error =
+                Diagnostic::error("`jobs` in `f3s.toml` is 0").hint("leave it out for the number of processors");
+            return Err(Failure::Wrong(error.into(), Sources::default()));
+        }
         // An empty one switches the registry of the file off.
         let registry = global.registry.clone().or(config.registry.take());
         config.registry = registry.filter(|registry| !registry.is_empty());

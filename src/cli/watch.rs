@@ -22,6 +22,7 @@ use crate::engine::Docker;
 use crate::event::{Event, Events};
 use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
 use crate::plan::{Action, Fingerprint, Plan, PlanOptions};
+use crate::recipe::CheckKind;
 use crate::report::count;
 use crate::watch::Ear;
 use crate::world::World;
@@ -40,6 +41,9 @@ pub struct Args {
     /// Push, too, after every round that succeeds
     #[arg(long)]
     push: bool,
+    /// Run checks, which is the default
+    #[arg(long, overrides_with = "no_check")]
+    check: bool,
     /// Leave out checks
     #[arg(long)]
     no_check: bool,
@@ -74,6 +78,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             running: None,
             force: false,
             fine: BTreeSet::new(),
+            images: Vec::new(),
             command: None,
         };
         watch.rounds().await
@@ -93,6 +98,8 @@ struct Watch<'a> {
     force: bool,
     /// Images of which every command is a layer of its own.
     fine: BTreeSet<String>,
+    /// The names of the last plan's images.
+    images: Vec<String>,
     /// The command of `--exec`.
     command: Option<Child>,
 }
@@ -126,19 +133,26 @@ enum Round {
 
 impl Watch<'_> {
     async fn rounds(mut self) -> Result<(), Failure> {
-        let mut keys = Keys::listen();
+        let (mut keys, mut wrong) = (Keys::listen(), false);
         let mut changed = BTreeSet::new();
         loop {
             let round = self.round(&changed).await;
-            if matches!(round, Round::Same) {
-                self.note(format!("{}: nothing to do", named(&changed)));
+            match round {
+                Round::Same if wrong => self.note(format!("{}: mended, nothing to do", named(&changed))),
+                Round::Same => self.note(format!("{}: nothing to do", named(&changed))),
+                Round::Wrong => self.note(self.waiting()),
+                Round::Started | Round::NoEngine => {}
             }
+            wrong = matches!(round, Round::Wrong);
             let mut retry = matches!(round, Round::NoEngine);
             changed = loop {
                 tokio::select! {
                     changed = self.ear.change() => break changed,
                     key = Keys::next(&mut keys) => match key {
-                        Key::Quit => self.cancel.cancel(),
+                        Key::Quit => {
+                            self.cancel.cancel();
+                            return self.quit().await;
+                        }
                         Key::Log => self.show_log(),
                         Key::Rebuild | Key::Force => {
                             self.force = key == Key::Force;
@@ -148,7 +162,10 @@ impl Watch<'_> {
                     },
                     outcome = finished(&mut self.running) => retry |= self.finish(outcome),
                     () = tokio::time::sleep(ENGINE_RETRY), if retry => break BTreeSet::new(),
-                    () = self.cancel.cancelled() => return self.quit().await,
+                    () = self.cancel.cancelled() => {
+                        self.quit().await?;
+                        return Err(Failure::Interrupted);
+                    }
                 }
             };
         }
@@ -195,7 +212,11 @@ impl Watch<'_> {
                 break plan;
             }
         };
-        if self.args.no_check {
+        for image in plan.images.iter_mut().filter(|image| self.fine.contains(&image.name)) {
+            // Finely built, an image keeps what a later step of its layer removes.
+            image.checks.retain(|check| !matches!(check.kind, CheckKind::Size(_)));
+        }
+        if self.args.no_check && !self.args.check {
             for image in &mut plan.images {
                 image.checks.clear();
                 image.checked = None;
@@ -209,6 +230,7 @@ impl Watch<'_> {
         self.announce(changed);
         self.last = Some(seen);
         let references = plan.images.iter().map(|image| image.references[0].to_string()).collect();
+        self.images = plan.images.iter().map(|image| image.name.clone()).collect();
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let push = self.args.push;
         // One broken recipe does not keep the others from being tried.
@@ -256,9 +278,7 @@ impl Watch<'_> {
             output::note("waiting for the engine or the registry");
             return true;
         }
-        let count = count(self.ear.files(), "file");
-        let keys = if std::io::stdin().is_terminal() { keys::HELP } else { "Ctrl-C ends" };
-        output::note(&format!("watching {count}; {keys}"));
+        output::note(&self.waiting());
         if outcome.errors.is_empty()
             && let Some(command) = &self.args.exec
         {
@@ -270,7 +290,7 @@ impl Watch<'_> {
     /// Shows the whole log of the image that was built last, or failed to be.
     fn show_log(&self) {
         let Ok(project) = Project::open(self.global, &self.args.select.recipes) else { return };
-        match super::logs::last(&project.logs()) {
+        match super::logs::last(&project.logs(), &self.images) {
             Some((image, text)) => self.note(format!("the log of {image}:\n{}", text.trim_end())),
             None => self.note("no image was built here yet".to_owned()),
         }
@@ -285,6 +305,11 @@ impl Watch<'_> {
             Ok(child) => self.command = Some(child),
             Err(error) => output::note(&format!("`{command}` cannot be run: {error}")),
         }
+    }
+
+    fn waiting(&self) -> String {
+        let keys = if std::io::stdin().is_terminal() { keys::HELP } else { "Ctrl-C ends" };
+        format!("watching {}; {keys}", count(self.ear.files(), "path"))
     }
 
     /// Says something, above the view of a round that runs.
@@ -311,7 +336,7 @@ impl Watch<'_> {
             drop(running.events);
             running.speaker.join();
         }
-        Err(Failure::Interrupted)
+        Ok(())
     }
 }
 

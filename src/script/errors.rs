@@ -36,7 +36,7 @@ pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
         }
         ParseErrorType::Reserved(word) => Diagnostic::error(format!("`{word}` is a reserved word"))
             .at(place)
-            .hint(format!("as a key of a map write `\"{word}\"`, with quotes")),
+            .hint(format!("a variable needs another name; as a key of a map write `\"{word}\"`, with quotes")),
         ParseErrorType::ExprTooDeep => Diagnostic::error("the expression is nested too deeply").at(place),
         kind => {
             let message = first_lower(&kind.to_string());

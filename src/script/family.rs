@@ -116,7 +116,7 @@ fn unknown_settings(set: &[Setting], files: &[RecipeFile], family: &Family, comp
         if complete && !names.contains(setting.name.as_str()) {
             let near = nearest(&setting.name, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             let error = Diagnostic::error(format!(
-                "no recipe declares the parameter `{}` of `--set {written}={}`",
+                "no recipe that was asked for, or that one rests on, declares the parameter `{}` of `--set {written}={}`",
                 setting.name, setting.value
             ));
             errors.push(error.hint_if(near).hint("`f3s list` shows the parameters of every recipe"));

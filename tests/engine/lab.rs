@@ -117,10 +117,15 @@ impl Project {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
-        command.args(words).current_dir(self.path()).env_remove("F3S_CONFIG");
-        command.env("F3S_CACHE_DIR", self.path().join("cache"));
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.args(words);
+        self.set_up(&mut command);
         command
+    }
+
+    /// Gives a command the project's folder and variables.
+    pub fn set_up(&self, command: &mut Command) {
+        command.current_dir(self.path()).env_remove("F3S_CONFIG").env("F3S_CACHE_DIR", self.path().join("cache"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 
     pub fn f3s(&self, words: &[&str]) -> Ran {

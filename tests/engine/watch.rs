@@ -1,7 +1,7 @@
-//! Watch mode through a session of edits, on a real engine.
+//! Watch mode through a session of edits, in a pseudo-terminal and on a real engine.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,14 @@ struct Watching {
 
 impl Watching {
     fn start(project: &Project, words: &[&str]) -> Watching {
-        let mut child = project.start(&[&["watch"], words].concat());
+        // Words are quoted once more: `script` hands them to a shell.
+        let words: Vec<String> = words.iter().map(|word| f3s::shell::quote(word)).collect();
+        let words = format!("watch --progress plain {}", words.join(" "));
+        let mut command = crate::terminal::command(project, 50, 400, &words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        std::thread::spawn(move || said.for_each(|line| drop(sender.send(line.trim_end_matches('\r').to_owned()))));
         Watching { child, lines, heard: Vec::new() }
     }
 
@@ -50,9 +54,10 @@ impl Watching {
 
     #[track_caller]
     fn interrupt(&mut self) {
-        Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
-        let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(130));
+        // Ctrl-C, as a terminal gets it.
+        self.child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+        self.until("code 130");
+        self.until(" icanon");
     }
 }
 
@@ -92,7 +97,7 @@ fn a_session_of_edits() {
     watch.until("error: `)` is missing");
     assert_eq!(project.sh("app", "cat /App"), "hello");
     project.recipe("app", &APP.replace(">/app", ">/App"));
-    watch.until("changed: nothing to do");
+    watch.until("mended, nothing to do");
     // A failing step, and its repair.
     project.recipe("app", &APP.replace("copy(", "run(\"exit 7\");\ncopy("));
     watch.until("exit code 7");

@@ -97,7 +97,7 @@ fn graphs_have_four_forms() {
     assert!(f3s(folder.path(), &["init", "a"]).status.success());
     std::fs::write(folder.path().join("scripts/b.rhai"), "base(\"a\");\n").unwrap();
     let graph = |format: &str| out(&f3s(folder.path(), &["graph", "--format", format]));
-    assert_eq!(graph("tree"), "a\n└── b\n");
+    assert_eq!(graph("tree"), "a\n`-- b\n");
     assert!(graph("dot").contains("\"a\" -> \"b\";"));
     assert!(graph("mermaid").contains("i0 --> i1"));
     let json: serde_json::Value = serde_json::from_str(&graph("json")).unwrap();

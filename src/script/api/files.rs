@@ -160,7 +160,17 @@ fn copy_source(call: &Call, what: &str, value: &Dynamic) -> Outcome<CopySource> 
     {
         return Ok(CopySource::Stage(name));
     }
-    match source_of(call, what, value, None)? {
+    let stages: Vec<String> = call.recording.lock().stages.iter().map(|stage| stage.name.clone()).collect();
+    let source = source_of(call, what, value, None).map_err(|error| match value.clone().into_string() {
+        Ok(name) if !name.contains([':', '/', '@']) => match nearest(&name, stages.iter().map(String::as_str)) {
+            Some(near) => raise(
+                call.error(format!("there is no stage and no recipe `{name}`")).hint(format!("did you mean `{near}`?")),
+            ),
+            None => error,
+        },
+        _ => error,
+    })?;
+    match source {
         BaseRef::Scratch => call.fail("`scratch` is empty: there is nothing to copy from it"),
         image => Ok(CopySource::Image(image)),
     }
