@@ -11,19 +11,23 @@ use crate::event::Events;
 use crate::graph::Graph;
 use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::ImageRef;
-use crate::script::{self, Request};
+use crate::script::{self, Evaluations, Request};
 use crate::world::World;
 
 pub use crate::engine::execute::{ExecuteOptions, Outcome, Stop, execute};
 
-/// Evaluates what was asked for and all it rests on, and orders it. No engine, no network.
+/// Evaluates what was asked for and all it rests on, and orders it. No engine, no network. What `evaluations` of an earlier
+/// round still hold is not evaluated again.
 pub fn load(
     world: &Arc<dyn World>,
     config: &Config,
     request: &Request,
     sources: &mut Sources,
+    evaluations: &Evaluations,
 ) -> Result<Graph, Diagnostics> {
-    let family = tracing::info_span!("evaluate").in_scope(|| script::load(world, config, request, sources))?;
+    let family = tracing::info_span!("evaluate")
+        .in_scope(|| script::load_again(world, config, request, sources, evaluations))?;
+    tracing::info!(evaluated = evaluations.count(), "evaluations so far");
     tracing::info_span!("order").in_scope(|| Graph::new(family))
 }
 

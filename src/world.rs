@@ -3,9 +3,11 @@
 
 mod disk;
 mod memory;
+mod tracked;
 
 pub use disk::Disk;
 pub use memory::Memory;
+pub use tracked::Tracked;
 
 use std::collections::BTreeSet;
 use std::io;

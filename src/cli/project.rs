@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 use crate::graph::Graph;
 use crate::pipeline;
 use crate::recipe::Param;
-use crate::script::Request;
+use crate::script::{Evaluations, Request};
 use crate::world::{Disk, World};
 
 const FILE: &str = "f3s.toml";
@@ -87,9 +87,14 @@ impl Project {
 
     /// Evaluates and orders what was asked for.
     pub fn load(&self, select: &Select) -> Result<(Graph, Sources), Failure> {
+        self.load_again(select, &Evaluations::default())
+    }
+
+    /// As `load`, with the evaluations of an earlier round.
+    pub fn load_again(&self, select: &Select, evaluations: &Evaluations) -> Result<(Graph, Sources), Failure> {
         let mut sources = Sources::default();
         let world: Arc<dyn World> = self.world.clone();
-        match pipeline::load(&world, &self.config, &self.request(select), &mut sources) {
+        match pipeline::load(&world, &self.config, &self.request(select), &mut sources, evaluations) {
             Ok(graph) => Ok((graph, sources)),
             Err(mistakes) => Err(Failure::Wrong(mistakes, sources)),
         }
@@ -159,7 +164,8 @@ pub fn params() -> Option<Vec<(String, Param)>> {
     let root = root_above(&std::env::current_dir().ok()?)?;
     let config = read_config(&root).ok()?;
     let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
-    let graph = pipeline::load(&world, &config, &Request::default(), &mut Sources::default()).ok()?;
+    let graph =
+        pipeline::load(&world, &config, &Request::default(), &mut Sources::default(), &Evaluations::default()).ok()?;
     let params = graph.images.into_iter().flat_map(|node| {
         let recipe = node.recipe.key.recipe;
         node.recipe.params.into_iter().map(move |param| (recipe.clone(), param))

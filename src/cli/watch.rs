@@ -24,6 +24,7 @@ use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
 use crate::plan::{Action, Fingerprint, Plan, PlanOptions};
 use crate::recipe::CheckKind;
 use crate::report::count;
+use crate::script::Evaluations;
 use crate::watch::Ear;
 use crate::world::World;
 
@@ -73,6 +74,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             args,
             cancel,
             ear,
+            evaluations: Evaluations::default(),
             engine: None,
             last: None,
             running: None,
@@ -90,6 +92,7 @@ struct Watch<'a> {
     args: &'a Args,
     cancel: CancellationToken,
     ear: Ear,
+    evaluations: Evaluations,
     engine: Option<Docker>,
     /// What the last round was about; `None` when it failed and is worth another try.
     last: Option<Vec<Seen>>,
@@ -192,7 +195,7 @@ impl Watch<'_> {
 
     async fn start(&mut self, changed: &BTreeSet<PathBuf>) -> Result<Round, Failure> {
         let project = Project::open(self.global, &self.args.select.recipes)?;
-        let loaded = project.load(&self.args.select);
+        let loaded = project.load_again(&self.args.select, &self.evaluations);
         // Also when it failed: what was read until then is where it will be mended.
         self.listen(&project);
         let (graph, sources) = loaded?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::evaluations::Evaluations;
 use super::interpreter::{Interpreter, STACK};
 use super::lint::Lint;
 use super::recorder::{Bindings, Project};
@@ -12,7 +13,7 @@ use super::{Request, Setting, library};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Place, Sources, nearest};
 use crate::recipe::{Family, ImageKey, Recipe, Value};
-use crate::world::World;
+use crate::world::{Tracked, World};
 
 /// One edge to follow: its key, and the place that named it (`None` for the request itself).
 type Edge = (ImageKey, Option<Origin>);
@@ -25,10 +26,11 @@ pub fn load(
     config: &Config,
     request: &Request,
     sources: &mut Sources,
+    evaluations: &Evaluations,
 ) -> Result<Family, Diagnostics> {
     let files = selection::recipe_files(&**world, &config.recipes).map_err(Diagnostics)?;
     let asked = selection::select(&files, request).map_err(Diagnostics)?;
-    let loader = Loader::new(world.clone(), config, &files, &request.set);
+    let loader = Loader::new(world.clone(), config, &files, &request.set, evaluations);
     library::add_sources(sources);
 
     let mut family = Family::default();
@@ -126,20 +128,28 @@ fn unknown_settings(set: &[Setting], files: &[RecipeFile], family: &Family, comp
 }
 
 struct Loader<'a> {
-    project: Arc<Project>,
+    project: Project,
     lint: Arc<Lint>,
     set: &'a [Setting],
+    evaluations: &'a Evaluations,
     jobs: usize,
 }
 
 impl<'a> Loader<'a> {
-    fn new(world: Arc<dyn World>, config: &Config, files: &[RecipeFile], set: &'a [Setting]) -> Self {
+    fn new(
+        world: Arc<dyn World>,
+        config: &Config,
+        files: &[RecipeFile],
+        set: &'a [Setting],
+        evaluations: &'a Evaluations,
+    ) -> Self {
         let recipes = files.iter().map(|file| (file.name.clone(), file.path.as_str().to_owned())).collect();
-        let project = Arc::new(Project { world, mirrors: config.mirrors.clone(), recipes });
+        let project = Project { world, mirrors: config.mirrors.clone(), recipes: Arc::new(recipes) };
+        evaluations.begin(&project, set);
         let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get());
         // Compiling the library needs the deep stack, too.
         let lint = on_deep_stack(Lint::new);
-        Loader { project, lint: Arc::new(lint), set, jobs }
+        Loader { project, lint: Arc::new(lint), set, evaluations, jobs }
     }
 
     /// Evaluates edges in parallel; results stand in the order of the edges.
@@ -149,7 +159,7 @@ impl<'a> Loader<'a> {
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(edges.len()) {
                 let work = || {
-                    let mut interpreter = Interpreter::new(self.project.clone(), self.lint.clone());
+                    let mut interpreter = Interpreter::new(self.lint.clone());
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some((key, _)) = edges.get(index) else { break };
@@ -176,21 +186,38 @@ impl<'a> Loader<'a> {
     }
 
     fn evaluate(&self, interpreter: &mut Interpreter, key: &ImageKey, sources: &mut Sources) -> Evaluated {
+        if let Some(recipes) = self.evaluations.fresh(key, &*self.project.world, sources) {
+            return Ok(recipes);
+        }
+        let world = Arc::new(Tracked::new(self.project.world.clone()));
+        let project = Arc::new(Project { world: world.clone(), ..self.project.clone() });
+        let recipes = self.evaluate_anew(interpreter, &project, key, sources)?;
+        self.evaluations.keep(key, &recipes, sources, &*self.project.world, world.reads());
+        Ok(recipes)
+    }
+
+    fn evaluate_anew(
+        &self,
+        interpreter: &mut Interpreter,
+        project: &Arc<Project>,
+        key: &ImageKey,
+        sources: &mut Sources,
+    ) -> Evaluated {
         let file = &self.project.recipes[&key.recipe];
         let path = crate::path::ProjectPath::join("", file).expect("recipes lie in the project");
         let failed = |message: String| Err(vec![Diagnostic::error(message).at(Place::start_of(file.as_str()))]);
-        let text = match self.project.world.read(&path).map(|bytes| String::from_utf8(bytes.to_vec())) {
+        let text = match project.world.read(&path).map(|bytes| String::from_utf8(bytes.to_vec())) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => return failed(format!("`{file}` is not UTF-8")),
             Err(error) => return failed(format!("`{file}` cannot be read: {error}")),
         };
         let bindings = Bindings { edge: key.params.clone(), set: self.settings(&key.recipe), axes: BTreeMap::new() };
-        let first = interpreter.evaluate(&key.recipe, file, &text, bindings.clone(), sources)?;
+        let first = interpreter.evaluate(project, &key.recipe, file, &text, bindings.clone(), sources)?;
         let variants = variants(&first, &bindings);
         let mut recipes = vec![first];
         for axes in variants.into_iter().skip(1) {
             let bindings = Bindings { axes, ..bindings.clone() };
-            recipes.push(interpreter.evaluate(&key.recipe, file, &text, bindings, sources)?);
+            recipes.push(interpreter.evaluate(project, &key.recipe, file, &text, bindings, sources)?);
         }
         Ok(recipes)
     }

@@ -27,7 +27,6 @@ pub const STACK: usize = 32 * 1024 * 1024;
 pub struct Interpreter {
     engine: Engine,
     lint: Arc<Lint>,
-    project: Arc<Project>,
 }
 
 /// An engine with limits, host functions and library, but without a project.
@@ -59,8 +58,8 @@ pub fn engine() -> Engine {
 }
 
 impl Interpreter {
-    pub fn new(project: Arc<Project>, lint: Arc<Lint>) -> Self {
-        Interpreter { engine: engine(), lint, project }
+    pub fn new(lint: Arc<Lint>) -> Self {
+        Interpreter { engine: engine(), lint }
     }
 
     /// Compiles and lints a script.
@@ -82,6 +81,7 @@ impl Interpreter {
     /// Evaluates a recipe once, with these bindings. The texts that were read are added to `sources`.
     pub fn evaluate(
         &mut self,
+        project: &Arc<Project>,
         stem: &str,
         file: &str,
         text: &str,
@@ -90,7 +90,7 @@ impl Interpreter {
     ) -> Result<Recipe, Vec<Diagnostic>> {
         sources.insert(file, text);
         let ast = Interpreter::compile(&self.engine, &self.lint, file, text)?;
-        let recording = Recording::new(self.project.clone(), bindings, stem, file);
+        let recording = Recording::new(project.clone(), bindings, stem, file);
         recording.lock().sources.insert(file, text);
         self.engine.set_default_tag(recording.clone().into_tag());
         self.engine.set_module_resolver(ProjectModules::new(recording.clone(), self.lint.clone()));

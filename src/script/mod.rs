@@ -3,6 +3,7 @@
 mod api;
 mod arguments;
 mod errors;
+mod evaluations;
 mod family;
 mod interpreter;
 mod library;
@@ -20,6 +21,7 @@ use crate::diagnostic::{Diagnostics, Sources};
 use crate::recipe::Family;
 use crate::world::World;
 
+pub use evaluations::Evaluations;
 pub use selection::{RecipeFile, recipe_files};
 
 /// What the user asked for.
@@ -49,5 +51,16 @@ pub fn load(
     request: &Request,
     sources: &mut Sources,
 ) -> Result<Family, Diagnostics> {
-    family::load(world, config, request, sources)
+    load_again(world, config, request, sources, &Evaluations::default())
+}
+
+/// As `load`, without evaluating again what gave `evaluations` and has read nothing that changed.
+pub fn load_again(
+    world: &Arc<dyn World>,
+    config: &Config,
+    request: &Request,
+    sources: &mut Sources,
+    evaluations: &Evaluations,
+) -> Result<Family, Diagnostics> {
+    family::load(world, config, request, sources, evaluations)
 }

@@ -11,11 +11,12 @@ use crate::recipe::{Base, Check, Param, Push, Recipe, Stage, Step, StepKind, Val
 use crate::world::World;
 
 /// What every evaluation of a project shares.
+#[derive(Clone)]
 pub struct Project {
     pub world: Arc<dyn World>,
     pub mirrors: Mirrors,
     /// File stem -> path of every recipe, whether it was asked for or not.
-    pub recipes: BTreeMap<String, String>,
+    pub recipes: Arc<BTreeMap<String, String>>,
 }
 
 /// Values from outside the script.

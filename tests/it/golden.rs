@@ -7,7 +7,7 @@ use f3s::config::Config;
 use f3s::diagnostic::Sources;
 use f3s::pipeline;
 use f3s::plan::{PlanOptions, Present};
-use f3s::script::Request;
+use f3s::script::{Evaluations, Request};
 use f3s::world::{Disk, World};
 use snapbox::{Data, assert_data_eq};
 
@@ -23,7 +23,8 @@ fn the_ten_recipes_lower_to_their_golden_dockerfiles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let world: Arc<dyn World> = Arc::new(Disk::new(root, None).unwrap());
     let config = Config { registry: Some("registry.example.com/team".into()), ..Config::default() };
-    let graph = pipeline::load(&world, &config, &Request::default(), &mut Sources::default()).unwrap();
+    let graph =
+        pipeline::load(&world, &config, &Request::default(), &mut Sources::default(), &Evaluations::default()).unwrap();
     let plan = pipeline::plan(&graph, &Present::default(), &*world, &config, &PlanOptions::default()).unwrap();
     assert_eq!(plan.images.len(), 10);
     let mut text = String::new();
