@@ -13,6 +13,8 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 pub enum Key {
     Rebuild,
     Force,
+    /// Select the next image.
+    Next,
     Log,
     Quit,
 }
@@ -22,6 +24,7 @@ impl Key {
         match byte {
             b'r' => Some(Key::Rebuild),
             b'f' => Some(Key::Force),
+            b'\t' | b'n' => Some(Key::Next),
             b'l' => Some(Key::Log),
             b'q' => Some(Key::Quit),
             _ => None,
@@ -30,7 +33,7 @@ impl Key {
 }
 
 /// What the keys do, for a line at the bottom.
-pub const HELP: &str = "r rebuild, f force, l log, q quit";
+pub const HELP: &str = "r rebuild, f force, n next image, l log, q quit";
 
 /// Listens while it lives. `None` where standard input is no terminal.
 pub struct Keys {

@@ -81,6 +81,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             force: false,
             fine: BTreeSet::new(),
             images: Vec::new(),
+            selected: None,
             command: None,
         };
         watch.rounds().await
@@ -103,6 +104,7 @@ struct Watch<'a> {
     fine: BTreeSet<String>,
     /// The names of the last plan's images.
     images: Vec<String>,
+    selected: Option<String>,
     /// The command of `--exec`.
     command: Option<Child>,
 }
@@ -156,6 +158,7 @@ impl Watch<'_> {
                             self.cancel.cancel();
                             return self.quit().await;
                         }
+                        Key::Next => self.select_next(),
                         Key::Log => self.show_log(),
                         Key::Rebuild | Key::Force => {
                             self.force = key == Key::Force;
@@ -290,12 +293,22 @@ impl Watch<'_> {
         false
     }
 
-    /// Shows the whole log of the image that was built last, or failed to be.
+    /// Selects the image whose log key `l` shows.
+    fn select_next(&mut self) {
+        let next = self.selected.as_ref().and_then(|name| self.images.iter().position(|image| image == name));
+        self.selected = self.images.get(next.map_or(0, |at| at + 1)).or(self.images.first()).cloned();
+        if let Some(selected) = &self.selected {
+            self.note(format!("{selected} is selected"));
+        }
+    }
+
+    /// Shows the whole log of the selected image, or of the one that was built last or failed to be.
     fn show_log(&self) {
         let Ok(project) = Project::open(self.global, &self.args.select.recipes) else { return };
-        match super::logs::last(&project.logs(), &self.images) {
+        let images = self.selected.as_ref().map_or(&self.images[..], std::slice::from_ref);
+        match super::logs::last(&project.logs(), images) {
             Some((image, text)) => self.note(format!("the log of {image}:\n{}", text.trim_end())),
-            None => self.note("no image was built here yet".to_owned()),
+            None => self.note("no log: nothing of it was built here yet".to_owned()),
         }
     }
 

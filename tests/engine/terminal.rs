@@ -146,6 +146,8 @@ fn a_session_of_edits_in_a_terminal() {
     // Keys.
     project.recipe("a", &recipe("echo mended"));
     wait_until("it is mended", || project.id("a") != first);
+    terminal.press("n");
+    terminal.shows(&format!("{image} is selected"));
     terminal.press("l");
     terminal.shows(&format!("the log of {image}"));
     let second = project.id("a");
