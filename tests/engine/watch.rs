@@ -68,6 +68,31 @@ impl Drop for Watching {
     }
 }
 
+/// The ids of a project's images, to see which were rebuilt.
+struct Images<'p> {
+    project: &'p Project,
+    ids: Vec<(&'static str, String)>,
+}
+
+impl<'p> Images<'p> {
+    fn new(project: &'p Project, names: &[&'static str]) -> Self {
+        Images { project, ids: names.iter().map(|name| (*name, project.id(name))).collect() }
+    }
+
+    /// The names whose image is another one than when this was asked last.
+    fn changed(&mut self) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        for (name, id) in &mut self.ids {
+            let now = self.project.id(name);
+            if *id != now {
+                *id = now;
+                changed.push(*name);
+            }
+        }
+        changed
+    }
+}
+
 const APP: &str = "import \"lib/words\" as words;\nbase(\"@base\");\ncopy(\"data\", \"/data\");\nrun(\"echo \" + words::hello() + \" >/app\");\n";
 
 #[test]
@@ -83,41 +108,50 @@ fn a_session_of_edits() {
     let mut watch = Watching::start(&project, &["--exec", "echo \"images: $F3S_IMAGES\" >&2"]);
     watch.round("built 2");
     watch.until(&format!("images: {0}:latest {1}:latest", project.image("base"), project.image("app")));
-    let base = project.id("base");
+    let mut images = Images::new(&project, &["base", "app", "new", "renamed"]);
 
     // A good edit rebuilds the image that it is in.
     project.recipe("app", &APP.replace(">/app", ">/App"));
     watch.round("built 1, up to date 1");
-    assert_eq!((project.sh("app", "cat /App"), project.id("base")), ("hello".to_owned(), base.clone()));
+    assert_eq!(images.changed(), ["app"]);
+    assert_eq!(project.sh("app", "cat /App"), "hello");
     // A comment changes nothing, and says so.
     project.recipe("app", &APP.replace(">/app", ">/App").replace("copy(", "// Why.\ncopy("));
     watch.until("changed: nothing to do");
+    assert!(images.changed().is_empty());
     // A syntax error is shown; the images stay; repaired to what it was there is nothing to do.
     project.recipe("app", "base(\"alpine:3.13\"\n");
     watch.until("error: `)` is missing");
-    assert_eq!(project.sh("app", "cat /App"), "hello");
+    assert!(images.changed().is_empty());
     project.recipe("app", &APP.replace(">/app", ">/App"));
     watch.until("mended, nothing to do");
+    assert!(images.changed().is_empty());
     // A failing step, and its repair.
     project.recipe("app", &APP.replace("copy(", "run(\"exit 7\");\ncopy("));
     watch.until("exit code 7");
     watch.round("up to date 1, failed 1");
+    assert!(images.changed().is_empty());
     project.recipe("app", APP);
     // The first version is still there.
     watch.round("tagged 1, up to date 1");
+    assert_eq!(images.changed(), ["app"]);
     // A copied file, and a module, changed.
     project.file("scripts/data", "two");
     watch.round("built 1, up to date 1");
+    assert_eq!(images.changed(), ["app"]);
     assert_eq!(project.sh("app", "cat /data"), "two");
     project.file("scripts/lib/words.rhai", "fn hello() { \"goodbye\" }\n");
     watch.round("built 1, up to date 1");
+    assert_eq!(images.changed(), ["app"]);
     assert_eq!(project.sh("app", "cat /app"), "goodbye");
     // A new recipe, and a renamed one.
     project.recipe("new", "base(\"@base\");\nrun(\"echo new >/new\");\n");
     watch.round("built 1, up to date 2");
+    assert_eq!(images.changed(), ["new"]);
     let path = |name: &str| project.path().join(format!("scripts/{}.rhai", project.image(name)));
     std::fs::rename(path("new"), path("renamed")).unwrap();
     watch.round("built 1, up to date 2");
+    assert_eq!(images.changed(), ["renamed"]);
     assert_eq!(project.sh("renamed", "cat /new"), "new");
     // Five hundred files at once are one change.
     for number in 0..500 {
@@ -127,6 +161,7 @@ fn a_session_of_edits() {
     let lines = watch.until("watching ");
     let changes = lines.iter().filter(|line| line.starts_with("scripts/") && line.contains(" changed"));
     assert!(changes.count() <= 2, "{}", lines.join("\n"));
+    assert_eq!(images.changed(), ["base", "app", "renamed"]);
     assert_eq!(project.sh("app", "cat /base"), "changed");
     watch.interrupt();
     assert!(!docker(&["ps", "-a"]).contains(&project.prefix));
