@@ -78,6 +78,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             engine: None,
             last: None,
             running: None,
+            gone: false,
             force: false,
             fine: BTreeSet::new(),
             images: Vec::new(),
@@ -98,6 +99,8 @@ struct Watch<'a> {
     /// What the last round was about; `None` when it failed and is worth another try.
     last: Option<Vec<Seen>>,
     running: Option<Running>,
+    /// The last look found no engine, or no registry to pull from.
+    gone: bool,
     /// Build what was asked for although nothing changed, once.
     force: bool,
     /// Images of which every command is a layer of its own.
@@ -133,6 +136,7 @@ enum Round {
     Same,
     /// Scripts or settings are wrong, or something else that the next change may mend.
     Wrong,
+    /// The engine, or a registry that a base comes from, is not there.
     NoEngine,
 }
 
@@ -179,12 +183,17 @@ impl Watch<'_> {
 
     /// Evaluates, plans and, if the plan is another one, starts to build.
     async fn round(&mut self, changed: &BTreeSet<PathBuf>) -> Round {
-        match self.start(changed).await {
+        let started = self.start(changed).await;
+        let was_gone = std::mem::replace(&mut self.gone, matches!(started, Err(Failure::Unreachable(_))));
+        match started {
             Ok(round) => round,
-            Err(Failure::Unreachable(_)) => {
-                if self.engine.take().is_some() || self.last.is_none() {
-                    output::note("no engine answers: waiting for one");
+            Err(failure @ Failure::Unreachable(_)) => {
+                // Said once, not with every look.
+                if !was_gone {
+                    failure.say(self.global);
+                    output::note("waiting for it");
                 }
+                self.engine = None;
                 self.last = None;
                 Round::NoEngine
             }

@@ -5,6 +5,15 @@ use std::process::Command;
 use crate::failures::wait_until;
 use crate::lab::Project;
 
+/// Ends a project's private engine, also when a test fails.
+pub struct Ended<'p>(pub &'p Project);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.f3s(&["engine", "stop"]);
+    }
+}
+
 #[test]
 fn the_private_engine_starts_when_needed_survives_f3s_and_its_death_is_exit_code_4() {
     let mut project = Project::new();
@@ -17,6 +26,7 @@ fn the_private_engine_starts_when_needed_survives_f3s_and_its_death_is_exit_code
         return;
     }
     assert!(project.f3s(&["engine", "status"]).ok().out.starts_with("does not run"));
+    let _ended = Ended(&project);
     project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"x\");\n");
     let ran = project.f3s(&["run"]).ok();
     assert!(ran.err.contains("starting f3s's own"), "{}", ran.err);
