@@ -14,11 +14,15 @@ const COLUMNS: u16 = 80;
 /// f3s in a pseudo-terminal of this size; behind it the terminal's own state is said.
 pub fn command(project: &Project, rows: u16, columns: u16, words: &str) -> Command {
     let f3s = env!("CARGO_BIN_EXE_f3s");
-    let shell = format!("stty rows {rows} columns {columns}; {f3s} {words}; echo code $?; stty -a | grep -o '.icanon'");
+    // Ctrl-C reaches this shell as well as f3s; without the trap some shells die of it before they say the code.
+    let shell = format!(
+        "trap : INT; stty rows {rows} columns {columns}; {f3s} {words}; echo code $?; stty -a | grep -o '.icanon'"
+    );
     let mut command = Command::new("script");
     command.args(["-qfc", &shell, "/dev/null"]);
     project.set_up(&mut command);
-    command.env_remove("CI").env("TERM", "xterm-256color").env("LANG", "C").env("NO_COLOR", "1");
+    command.env_remove("CI").env("SHELL", "/bin/sh");
+    command.env("TERM", "xterm-256color").env("LANG", "C").env("NO_COLOR", "1");
     command
 }
 
