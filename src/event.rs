@@ -98,6 +98,10 @@ pub enum Event {
         reference: String,
         seconds: f64,
     },
+    /// The images that rest on it say why.
+    PullFailed {
+        reference: String,
+    },
     PushStarted {
         image: String,
         reference: String,
@@ -169,6 +173,7 @@ impl Event {
             | Event::DownloadFinished { .. }
             | Event::PullStarted { .. }
             | Event::PullFinished { .. }
+            | Event::PullFailed { .. }
             | Event::Note { .. }
             | Event::Finished(_) => None,
         }

@@ -1,11 +1,12 @@
 //! The program on one screen: load, graph, plan, execute.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::diagnostic::{Diagnostics, Sources};
+use crate::diagnostic::{Diagnostics, Origin, Sources};
 use crate::engine::{Engine, EngineError};
 use crate::event::Events;
 use crate::graph::Graph;
@@ -31,32 +32,36 @@ pub fn load(
     tracing::info_span!("order").in_scope(|| Graph::new(family))
 }
 
+/// What the engine has, and why images of registries that the family rests on are not among it.
+#[derive(Debug, Default)]
+pub struct Stock {
+    pub present: Present,
+    pub missing: BTreeMap<ImageRef, EngineError>,
+}
+
 /// What the engine has, once the images of registries that the family rests on are there: `pull` fetches them anew.
-pub async fn present<E: Engine>(
+pub async fn stock<E: Engine>(
     engine: &E,
     graph: &Graph,
     pull: bool,
     events: &Events,
     cancel: &CancellationToken,
-) -> Result<Present, EngineError> {
-    let mut present = engine.present().await?;
-    let mut external: Vec<(&ImageRef, &crate::diagnostic::Origin)> =
+) -> Result<Stock, EngineError> {
+    let present = engine.present().await?;
+    let mut external: Vec<(&ImageRef, &Origin)> =
         graph.images.iter().flat_map(|node| node.recipe.external_images()).collect();
     external.sort_by_key(|(image, _)| *image);
     external.dedup_by_key(|(image, _)| *image);
     external.retain(|(image, _)| pull || present.get(&image.to_string()).is_none());
     if external.is_empty() {
-        return Ok(present);
+        return Ok(Stock { present, ..Stock::default() });
     }
-    let pulls = external.iter().map(|(image, origin)| async move {
-        let result = engine.pull(image, events, cancel).await;
-        result.map_err(|error| error.located(origin))
+    let pulls = external.into_iter().map(|(image, origin)| async move {
+        let error = engine.pull(image, events, cancel).await.err()?;
+        Some((image.clone(), error.located(origin)))
     });
-    for result in futures_util::future::join_all(pulls).await {
-        result?;
-    }
-    present = engine.present().await?;
-    Ok(present)
+    let missing = futures_util::future::join_all(pulls).await.into_iter().flatten().collect();
+    Ok(Stock { present: engine.present().await?, missing })
 }
 
 /// Compares the family with what the engine has.

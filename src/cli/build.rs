@@ -1,7 +1,5 @@
 //! `f3s run` and `f3s build`: the main job.
 
-use std::io::Write;
-
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -9,14 +7,15 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
+use super::signals;
 use super::speaker::{Progress, Speaker};
 use crate::artifact::Store;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::engine::{self, BuildOptions, Docker, EngineError};
+use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
-use crate::pipeline::{self, ExecuteOptions, Outcome, Stop};
-use crate::plan::{Plan, PlanOptions, Present};
+use crate::pipeline::{self, ExecuteOptions, Outcome, Stock, Stop};
+use crate::plan::{PlanOptions, Present};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -52,14 +51,16 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let (events, speaker) = Speaker::start(args.flags.progress, global, &project, &sources);
     let result = runtime()?.block_on(async {
         let stop = Stop::default();
-        tokio::spawn(cancel_on_signal(stop.all.clone()));
+        tokio::spawn(signals::cancel(stop.all.clone()));
         let engine = connect(&project, true, &events).await?;
         let source_date_epoch = source_date_epoch()?;
         let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
-        let plan = plan(&project, &graph, &sources, &engine, (&wanted, args.pull), &events, &stop.all).await?;
+        let (family, keep_going) = ((&graph, &sources), args.keep_going);
+        let Stock { present, missing } = stock(&engine, family, (args.pull, keep_going), &events, &stop.all).await?;
+        let plan = project.plan(family, &present, &wanted)?;
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let options =
-            ExecuteOptions { keep_going: args.keep_going, force: args.force, push, ..options(&project, &args.flags)? };
+            ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, &args.flags)? };
         Ok::<Outcome, Failure>(pipeline::execute(&engine, &store, &plan, &options, &events, &stop).await)
     });
     drop(events);
@@ -76,20 +77,24 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     }
 }
 
-/// Compares the family with what the engine has, after pulling what it lacks, or all with `pull`.
-pub async fn plan(
-    project: &Project,
-    graph: &Graph,
-    sources: &Sources,
+/// What the engine has, after pulling what it lacks, or all with `pull`. An image that cannot be pulled is an error unless
+/// `keep_going`.
+pub async fn stock(
     engine: &Docker,
-    (options, pull): (&PlanOptions, bool),
+    (graph, sources): (&Graph, &Sources),
+    (pull, keep_going): (bool, bool),
     events: &Events,
     cancel: &CancellationToken,
-) -> Result<Plan, Failure> {
-    let present = pipeline::present(engine, graph, pull, events, cancel).await;
-    let present = present.map_err(|error| failure(error, sources))?;
-    pipeline::plan(graph, &present, &*project.world, &project.config, options)
-        .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
+) -> Result<Stock, Failure> {
+    let mut stock =
+        pipeline::stock(engine, graph, pull, events, cancel).await.map_err(|error| failure(error, sources))?;
+    if keep_going {
+        return Ok(stock);
+    }
+    match stock.missing.pop_first() {
+        Some((_, error)) => Err(failure(error, sources)),
+        None => Ok(stock),
+    }
 }
 
 /// How the project's images are built, unless a command says otherwise.
@@ -105,27 +110,6 @@ pub fn options(project: &Project, flags: &Flags) -> Result<ExecuteOptions, Failu
 
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// The first Ctrl-C (or SIGTERM) ends the run cleanly, the second one ends f3s at once.
-pub async fn cancel_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if cancel.is_cancelled() {
-            super::keys::restore();
-            std::process::exit(130);
-        }
-        let _ = writeln!(anstream::stderr(), "ending the run; once more to quit at once");
-        cancel.cancel();
-    }
 }
 
 /// Finds the engine and, if `start` allows it, starts f3s's own.
@@ -144,14 +128,8 @@ pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<
 pub fn listing(project: &Project) -> Result<Present, Failure> {
     runtime()?.block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
-        let cancel = CancellationToken::new();
         match connect(project, false, &events).await {
-            Ok(engine) => {
-                let graph = Graph::default();
-                pipeline::present(&engine, &graph, false, &events, &cancel)
-                    .await
-                    .map_err(|error| failure(error, &Sources::default()))
-            }
+            Ok(engine) => engine.present().await.map_err(|error| failure(error, &Sources::default())),
             // An address that was set and does not answer is worth the same word.
             Err(Failure::Unreachable(_)) => {
                 output::note("no engine answers: this is the plan for one without images");

@@ -4,7 +4,6 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
-use crate::pipeline;
 use crate::plan::{PlanOptions, Present};
 use crate::report::count;
 
@@ -17,8 +16,7 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
-    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
     let steps: usize = plan.images.iter().map(|image| image.steps.len()).sum();
     let checks: usize = plan.images.iter().map(|image| image.checks.len()).sum();
     let images = count(plan.images.len(), "image");

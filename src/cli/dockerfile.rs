@@ -4,7 +4,6 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
-use crate::pipeline;
 use crate::plan::{PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
@@ -19,8 +18,7 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
-    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
     let asked: Vec<&PlannedImage> = plan.images.iter().filter(|image| image.asked).collect();
     let texts: Vec<String> = asked.iter().map(|image| text(image, asked.len() > 1, !args.no_comments)).collect();
     output::print(&texts.join("\n"))

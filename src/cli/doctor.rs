@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::project::Project;
 use super::{build, output};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Credentials, Docker, EngineError};
+use crate::engine::{self, Address, Docker, EngineError};
 
 #[derive(clap::Args)]
 pub struct Args {}
@@ -44,12 +44,18 @@ pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
 
 async fn examine(project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match engine::connect(&project.config.engine, false, &|_| {}).await {
-        Ok(docker) => examine_engine(&docker, &mut findings).await,
-        Err(error) => findings.push(bad(error)),
-    }
+    let docker = match engine::connect(&project.config.engine, false, &|_| {}).await {
+        Ok(docker) => {
+            examine_engine(&docker, &mut findings).await;
+            Some(docker)
+        }
+        Err(error) => {
+            findings.push(bad(error));
+            None
+        }
+    };
     findings.push(free_space("f3s's cache", &project.cache, "it may be removed: what is needed is fetched again"));
-    findings.push(login(project).await);
+    findings.push(login(project, docker.as_ref()).await);
     findings.push(git());
     findings
 }
@@ -64,7 +70,9 @@ async fn examine_engine(docker: &Docker, findings: &mut Vec<Finding>) {
         ),
         Err(error) => bad(error),
     });
-    if let Some(root) = docker.data_root().await.filter(|root| std::path::Path::new(root).exists()) {
+    // What lies on another host cannot be looked at.
+    let here = matches!(docker.address(), Address::Unix(_));
+    if let Some(root) = docker.data_root().await.filter(|root| here && std::path::Path::new(root).exists()) {
         findings.push(free_space(
             "the engine's data",
             std::path::Path::new(&root),
@@ -74,13 +82,17 @@ async fn examine_engine(docker: &Docker, findings: &mut Vec<Finding>) {
 }
 
 fn bad(error: EngineError) -> Finding {
-    let diagnostic = match error {
+    let diagnostic = diagnostic(error);
+    Finding::Bad(diagnostic.message, diagnostic.hints.join("; "))
+}
+
+fn diagnostic(error: EngineError) -> Diagnostic {
+    match error {
         EngineError::Unreachable(diagnostic) | EngineError::Failed(diagnostic) | EngineError::Refused(diagnostic) => {
             diagnostic
         }
         EngineError::Cancelled => Diagnostic::error("ended"),
-    };
-    Finding::Bad(diagnostic.message, diagnostic.hints.join("; "))
+    }
 }
 
 fn free_space(what: &str, folder: &std::path::Path, remedy: &str) -> Finding {
@@ -95,19 +107,23 @@ fn free_space(what: &str, folder: &std::path::Path, remedy: &str) -> Finding {
     }
 }
 
-async fn login(project: &Project) -> Finding {
+async fn login(project: &Project, docker: Option<&Docker>) -> Finding {
     let Some(prefix) = &project.config.registry else {
         return Finding::Good("no registry is configured: `push()` will be skipped".to_owned());
     };
     let registry = prefix.split('/').next().unwrap_or(prefix);
-    match Credentials::of_user().of_registry(registry).await {
-        Ok(Some(_)) => Finding::Good(format!("a login for {registry}")),
-        Ok(None) => {
+    let Some(docker) = docker else {
+        let remedy = "`f3s doctor` tries it when an engine answers".to_owned();
+        return Finding::Doubtful(format!("the login for {registry} was not tried"), remedy);
+    };
+    match docker.log_in(registry).await {
+        Ok(true) => Finding::Good(format!("{registry} takes the login")),
+        Ok(false) => {
             Finding::Doubtful(format!("no login for {registry}"), format!("if it wants one: `docker login {registry}`"))
         }
         Err(error) => Finding::Bad(
-            format!("the login for {registry} cannot be read: {error}"),
-            format!("`docker login {registry}` sets it anew"),
+            format!("the login for {registry} does not work: {}", diagnostic(error).message),
+            format!("`docker login {registry}` sets it anew; is the registry reachable from the engine?"),
         ),
     }
 }

@@ -46,12 +46,8 @@ impl Keys {
         if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
             return None;
         }
-        let before = rustix::termios::tcgetattr(&stdin).ok()?;
-        let mut raw = before.clone();
-        // Ctrl-C stays a signal; only lines and echo go.
-        raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        rustix::termios::tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
-        *BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(before);
+        take()?;
+        tokio::spawn(super::signals::sleep_on_stop());
         let (sender, keys) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
             for byte in std::io::stdin().lock().bytes().map_while(Result::ok) {
@@ -84,10 +80,22 @@ impl Drop for Keys {
     }
 }
 
-/// Sets the terminal back. Also for the way out that drops nothing.
-pub fn restore() {
+/// Takes the terminal: keys arrive one by one and are not shown. `None` where that cannot be.
+pub fn take() -> Option<()> {
+    let stdin = std::io::stdin();
+    let before = rustix::termios::tcgetattr(&stdin).ok()?;
+    let mut raw = before.clone();
+    // Ctrl-C stays a signal; only lines and echo go.
+    raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+    rustix::termios::tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
+    *BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(before);
+    Some(())
+}
+
+/// Sets the terminal back, also for a way out that drops nothing; true when it was taken.
+pub fn restore() -> bool {
     let before = BEFORE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-    if let Some(before) = before {
-        let _ = rustix::termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
-    }
+    let Some(before) = before else { return false };
+    let _ = rustix::termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+    true
 }

@@ -6,7 +6,6 @@ use super::args::{Format, Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
-use crate::pipeline;
 use crate::plan::{PlanOptions, Present};
 use crate::recipe::{Param, Value};
 
@@ -41,8 +40,7 @@ struct ListedParam<'a> {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let plan = pipeline::plan(&graph, &Present::default(), &*project.world, &project.config, &PlanOptions::default());
-    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
     let asked = graph.images.iter().zip(&plan.images).filter(|(node, _)| node.asked);
     let mut listed: Vec<Listed> = asked
         .map(|(node, image)| Listed {

@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod project;
 mod prune;
+mod signals;
 mod speaker;
 mod watch;
 

@@ -6,7 +6,6 @@ use super::args::{Format, Global, Select};
 use super::failure::Failure;
 use super::project::Project;
 use super::{build, output};
-use crate::pipeline;
 use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
@@ -56,8 +55,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let present = if args.offline { Present::default() } else { build::listing(&project)? };
     let options =
         PlanOptions { force: args.force, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
-    let plan = pipeline::plan(&graph, &present, &*project.world, &project.config, &options);
-    let plan = plan.map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let plan = project.plan((&graph, &sources), &present, &options)?;
     match args.format {
         Format::Json => output::print_json(&document(&plan)),
         Format::Text => output::print(&text(&plan)),

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 use crate::graph::Graph;
 use crate::pipeline;
+use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::Param;
 use crate::script::{Evaluations, Request};
 use crate::world::{Disk, World};
@@ -98,6 +99,17 @@ impl Project {
             Ok(graph) => Ok((graph, sources)),
             Err(mistakes) => Err(Failure::Wrong(mistakes, sources)),
         }
+    }
+
+    /// Compares the family with what an engine has; with `Present::default()` for one without images.
+    pub fn plan(
+        &self,
+        (graph, sources): (&Graph, &Sources),
+        present: &Present,
+        options: &PlanOptions,
+    ) -> Result<Plan, Failure> {
+        pipeline::plan(graph, present, &*self.world, &self.config, options)
+            .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
     }
 }
 

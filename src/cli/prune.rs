@@ -11,7 +11,6 @@ use super::project::Project;
 use super::{build, output};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::engine::{Engine, EngineError};
-use crate::pipeline;
 use crate::plan::{PlanOptions, Present};
 use crate::recipe::ImageRef;
 use crate::report::count;
@@ -67,8 +66,7 @@ fn current(project: &Project, present: &Present) -> Result<Vec<ImageRef>, Failur
     let (graph, sources) = project.load(&Select::default())?;
     let options =
         PlanOptions { force: false, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
-    let plan = pipeline::plan(&graph, present, &*project.world, &project.config, &options)
-        .map_err(|mistakes| Failure::Wrong(mistakes, sources))?;
+    let plan = project.plan((&graph, &sources), present, &options)?;
     Ok(plan.images.into_iter().map(|image| image.internal).collect())
 }
 

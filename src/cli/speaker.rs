@@ -14,6 +14,7 @@ use super::output;
 use super::project::Project;
 use crate::diagnostic::Sources;
 use crate::event::{Event, Events};
+use crate::report::diagnostic::Style;
 use crate::report::{Ci, Json, Live, Logs, Plain, Quiet, Report, Service, Terminal};
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,10 @@ fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Rep
         (Progress::Quiet, _) => Box::new(Quiet::new(stderr(), sources.clone(), style)),
         (Progress::Tty, _) => live(sources, style),
         (Progress::Auto, _) if is_live() => live(sources, style),
-        (Progress::Auto, Some(service)) => Box::new(Ci::new(service, stderr(), sources.clone(), style)),
+        // Escapes that mark the groups must arrive.
+        (Progress::Auto, Some(service)) => {
+            Box::new(Ci::new(service, std::io::stderr(), sources.clone(), on_raw_stderr(style)))
+        }
         (Progress::Auto, None) | (Progress::Plain, _) => Box::new(Plain::new(stderr(), sources.clone(), style)),
     }
 }
@@ -118,10 +122,15 @@ fn is_live() -> bool {
     std::io::stderr().is_terminal() && set("CI").is_none() && set("TERM").is_some_and(|term| term != "dumb")
 }
 
-fn live(sources: &Sources, style: crate::report::diagnostic::Style) -> Box<dyn Report> {
-    // Escapes that move the cursor must arrive: colours are taken out here where the user wants none.
+/// The style of a report that is not filtered: without colours where the user wants none, or standard error has none.
+fn on_raw_stderr(style: Style) -> Style {
     let wanted = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    let style = crate::report::diagnostic::Style { colour: style.colour && wanted, ..style };
+    Style { colour: style.colour && wanted, ..style }
+}
+
+fn live(sources: &Sources, style: Style) -> Box<dyn Report> {
+    // Escapes that move the cursor must arrive.
+    let style = on_raw_stderr(style);
     let size = move || {
         let size = terminal_size::terminal_size_of(std::io::stderr());
         let (columns, rows) = size.map_or((80, 24), |(columns, rows)| (columns.0, rows.0));

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::keys::{self, Key, Keys};
 use super::output;
 use super::project::{self, Project};
+use super::signals;
 use super::speaker::Speaker;
 use crate::artifact::Store;
 use crate::diagnostic::{Diagnostic, Sources};
@@ -68,7 +69,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     })?;
     build::runtime()?.block_on(async {
         let cancel = CancellationToken::new();
-        tokio::spawn(build::cancel_on_signal(cancel.clone()));
+        tokio::spawn(signals::cancel(cancel.clone()));
         let watch = Watch {
             global,
             args,
@@ -219,7 +220,9 @@ impl Watch<'_> {
         let mut plan = loop {
             let source_date_epoch = build::source_date_epoch()?;
             let options = PlanOptions { force: self.force, fine: self.fine.clone(), source_date_epoch };
-            let plan = build::plan(&project, &graph, &sources, &engine, (&options, false), &events, &self.cancel).await;
+            let family = (&graph, &sources);
+            let present = build::stock(&engine, family, (false, false), &events, &self.cancel).await?.present;
+            let plan = project.plan(family, &present, &options);
             self.listen(&project);
             let plan = plan?;
             // What is pushed is what `f3s run` would push.

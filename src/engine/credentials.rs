@@ -121,15 +121,20 @@ impl Login {
         }
     }
 
-    /// The value of the header `X-Registry-Auth`, in the URL-safe base64 that engines want.
-    pub fn header(&self, registry: &str) -> String {
+    /// The Engine API's `AuthConfig`.
+    pub fn json(&self, registry: &str) -> String {
         let json = match self {
             Login::Password { user, secret } => {
                 serde_json::json!({ "username": user, "password": secret, "serveraddress": registry })
             }
             Login::IdentityToken(token) => serde_json::json!({ "identitytoken": token, "serveraddress": registry }),
         };
-        URL_SAFE.encode(json.to_string())
+        json.to_string()
+    }
+
+    /// The value of the header `X-Registry-Auth`, in the URL-safe base64 that engines want.
+    pub fn header(&self, registry: &str) -> String {
+        URL_SAFE.encode(self.json(registry))
     }
 }
 

@@ -1,25 +1,17 @@
-//! Engines: what executes a plan. `docker` speaks to a daemon, `fake` serves tests of the scheduler.
+//! Engines: what executes a plan. `connect` finds one, `transport` is the way to it, `docker` speaks to it, `execute` is the
+//! scheduler, whose tests run on a `fake` one.
 
-mod buildkit;
-mod checks;
-mod classic;
-mod client;
 mod connect;
-mod context;
 mod credentials;
 mod docker;
 pub mod execute;
 #[cfg(test)]
 mod fake;
-mod private;
-mod registry;
-mod secrets;
 mod transport;
 
-pub use connect::connect;
+pub use connect::{Private, connect};
 pub use credentials::Credentials;
 pub use docker::Docker;
-pub use private::Private;
 pub use transport::Address;
 
 use std::collections::BTreeMap;
@@ -34,7 +26,7 @@ use crate::plan::{PlannedImage, Present};
 use crate::recipe::{Check, ImageRef};
 
 /// Why an engine did not do what it was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EngineError {
     /// The engine or the registry could not be reached: exit code 4.
     Unreachable(Diagnostic),

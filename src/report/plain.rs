@@ -92,6 +92,7 @@ impl<W: Write + Send> Report for Plain<W> {
             Event::PullFinished { reference, seconds: took } => {
                 self.line("pull", &format!("{reference}  done in {}", seconds(*took)));
             }
+            Event::PullFailed { reference } => self.line("pull", &format!("{reference}  failed")),
             Event::PushStarted { image, reference } => self.line(image, &format!("pushes {reference}")),
             Event::PushProgress { .. } => {}
             Event::PushRetried { image, reference, attempt, because } => {

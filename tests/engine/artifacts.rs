@@ -80,7 +80,7 @@ fn ctrl_c_ends_a_download_and_keeps_no_half_of_it() {
     let project = Project::new();
     placing(&project, &url(&format!("flaky/slow/{}/{AGENT}", project.prefix)), "#{}");
     let child = project.start(&["run"]);
-    crate::failures::wait_until("the download runs", || requests(&format!("slow/{}", project.prefix)) == 1);
+    crate::lab::wait_until("the download runs", || requests(&format!("slow/{}", project.prefix)) == 1);
     std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
     project.wait(child).fails(130, &[]);
     assert_eq!(std::fs::read_dir(project.path().join("cache/artifacts/partial")).unwrap().count(), 0);

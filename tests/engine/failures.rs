@@ -1,9 +1,8 @@
 //! Failures point at the script, and stop what they must.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::lab::{Project, docker, is_missing};
+use crate::lab::{Project, docker, is_missing, runs, wait_until};
 
 #[test]
 fn a_failed_step_points_at_its_line_with_command_code_and_output() {
@@ -56,6 +55,24 @@ fn keep_going_builds_what_does_not_rest_on_the_failed_image() {
 }
 
 #[test]
+fn a_base_that_cannot_be_pulled_fails_what_rests_on_it_only() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let registry = crate::lab::variable("F3S_LAB_REGISTRY");
+    project.recipe("bad", &format!("base(\"{registry}/nothing:1\");\nrun(\"true\");\n"));
+    project.recipe("on-bad", "base(\"@bad\");\n");
+    project.recipe("good", "base(\"alpine:3.13\");\nrun(\"echo good >/good\");\n");
+    let place = format!("--> scripts/{}.rhai:1:1", project.image("bad"));
+    let ran = project.f3s(&["build"]).fails(1, &["nothing:1` cannot be pulled", &place]);
+    assert!(!ran.err.contains("good"), "{}", ran.err);
+    let ran = project.f3s(&["build", "--keep-going"]).fails(1, &["nothing:1` cannot be pulled", &place]);
+    assert_eq!(ran.summary(), "built 1, failed 1, skipped 1");
+    assert_eq!(project.sh("good", "cat /good"), "good");
+}
+
+#[test]
 fn a_failed_check_leaves_the_final_tag_where_it_was_and_pushes_nothing() {
     if is_missing("alpine:3.13") {
         return;
@@ -87,10 +104,7 @@ fn ctrl_c_ends_the_engines_step_too_and_leaves_nothing() {
     // A number that only this test sleeps for.
     let sleep = format!("sleep 98{}", std::process::id());
     project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
-    let running = || {
-        let found = Command::new("pgrep").arg("-fx").arg(&sleep).output().unwrap();
-        !found.stdout.is_empty()
-    };
+    let running = || runs(&sleep);
     let child = project.start(&["run"]);
     wait_until("the step runs", running);
     let status = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
@@ -117,13 +131,4 @@ fn ctrl_c_during_a_check_removes_its_container() {
     project.wait(child).fails(130, &[]);
     assert!(!containers().contains(&sleep));
     assert_eq!(project.id("a"), "");
-}
-
-#[track_caller]
-pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// A variable of `target/lab/env`.
 pub fn variable(name: &str) -> String {
@@ -25,6 +26,34 @@ pub fn skipped(because: &str) {
     let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     file.write_all(format!("SKIPPED {name}: {because}\n").as_bytes()).unwrap();
+}
+
+/// True as soon as it holds, false when it does not within a minute.
+pub fn within_a_minute(mut holds: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(60) {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+#[track_caller]
+pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
+    assert!(within_a_minute(holds), "not within a minute: {what}");
+}
+
+/// True while a process with exactly this command line runs, in a container or not.
+pub fn runs(command: &str) -> bool {
+    !processes(command).is_empty()
+}
+
+/// The ids of the processes with exactly this command line.
+pub fn processes(command: &str) -> Vec<String> {
+    let found = Command::new("pgrep").args(["-fx", command]).output().unwrap();
+    String::from_utf8_lossy(&found.stdout).split_whitespace().map(str::to_owned).collect()
 }
 
 /// Runs `docker` on an engine and returns what it prints.
@@ -141,21 +170,30 @@ impl Project {
         Ran::of(child.wait_with_output().unwrap())
     }
 
+    /// Runs `docker` on the project's engine.
+    pub fn docker(&self, words: &[&str]) -> String {
+        let own = self.variables.iter().rfind(|(name, value)| name == "DOCKER_HOST" && !value.is_empty());
+        match own {
+            Some((_, host)) => docker_at(host, words),
+            None => docker(words),
+        }
+    }
+
     /// The id of an image's `latest`; empty when there is none.
     pub fn id(&self, name: &str) -> String {
-        docker(&["images", "-q", "--no-trunc", &format!("{}:latest", self.image(name))])
+        self.docker(&["images", "-q", "--no-trunc", &format!("{}:latest", self.image(name))])
     }
 
     /// Runs a command in an image.
     pub fn sh(&self, name: &str, command: &str) -> String {
         let image = format!("{}:latest", self.image(name));
-        docker(&["run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", &image, "-c", command])
+        self.docker(&["run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", &image, "-c", command])
     }
 
     /// A field of an image's configuration, as JSON.
     pub fn config(&self, name: &str) -> serde_json::Value {
         let image = format!("{}:latest", self.image(name));
-        serde_json::from_str(&docker(&["image", "inspect", "--format", "{{json .Config}}", &image])).unwrap()
+        serde_json::from_str(&self.docker(&["image", "inspect", "--format", "{{json .Config}}", &image])).unwrap()
     }
 
     pub fn layers(&self, name: &str) -> Vec<Vec<String>> {
@@ -165,8 +203,14 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        let images = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
-        let ours: Vec<&str> = images.lines().filter(|name| name.contains(&format!("{}-", self.prefix))).collect();
+        // A pushed image is known by its digest, too.
+        let format = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}";
+        let images = docker(&["images", "--digests", "--format", format]);
+        let ours = |name: &&str| {
+            let parts = name.split(['/', ':', '@']);
+            parts.into_iter().any(|part| part == self.prefix || part.starts_with(&format!("{}-", self.prefix)))
+        };
+        let ours: Vec<&str> = images.lines().filter(ours).filter(|name| !name.ends_with("<none>")).collect();
         if !ours.is_empty() {
             let _ = Command::new("docker").arg("rmi").args(ours).output();
         }

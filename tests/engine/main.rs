@@ -2,13 +2,18 @@
 
 mod artifacts;
 mod checks;
+mod classic;
+mod connections;
+mod door;
 mod failures;
 mod lab;
 mod private;
+mod pty;
 mod rebuilds;
 mod registry;
 mod runs;
 mod secrets;
+mod session;
 mod steps;
 mod ten;
 mod terminal;

@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use crate::failures::wait_until;
-use crate::lab::Project;
+use crate::lab::{Project, wait_until};
 
 /// Ends a project's private engine, also when a test fails.
 pub struct Ended<'p>(pub &'p Project);

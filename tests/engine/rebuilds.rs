@@ -1,11 +1,6 @@
 //! Only what changed is rebuilt, and what rests on it.
 
-use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use crate::door::Door;
 use crate::lab::{Project, is_missing, requests, variable};
 
 /// ops <- java <- app, ops <- other; java unpacks an artifact.
@@ -81,64 +76,20 @@ fn an_unchanged_run_asks_the_engine_the_same_few_questions_however_large_the_fam
         return;
     }
     let mut project = Project::new();
-    let counter = Counter::start(&variable("DOCKER_HOST"), project.path());
+    let door = Door::open(&project, &[]);
     let mut counts = Vec::new();
     for size in [2, 12] {
         for number in 0..size {
             project.recipe(&format!("n{number}"), &format!("base(\"alpine:3.13\");\nenv(\"N\", \"{number}\");\n"));
         }
         project.f3s(&["run"]).ok();
-        project.set("DOCKER_HOST", &counter.host);
-        let before = counter.requests();
+        project.set("DOCKER_HOST", &door.host);
+        let before = door.requests();
         assert_eq!(project.f3s(&["run"]).ok().summary(), format!("up to date {size}"));
-        counts.push(counter.requests() - before);
+        counts.push(door.requests() - before);
     }
     assert_eq!(counts[0], counts[1]);
     assert!(counts[0] <= 3, "{counts:?}");
-}
-
-/// A door to the engine that counts the requests that pass.
-struct Counter {
-    host: String,
-    count: Arc<AtomicUsize>,
-}
-
-impl Counter {
-    fn start(engine: &str, folder: &Path) -> Counter {
-        let door = folder.join("door.sock");
-        let listener = UnixListener::bind(&door).unwrap();
-        let engine = engine.strip_prefix("unix://").unwrap().to_owned();
-        let count = Arc::new(AtomicUsize::new(0));
-        let counted = count.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, UnixStream::connect(&engine)) else { return };
-                let (back_from, back_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                std::thread::spawn(move || pass(back_from, back_to, None));
-                let counted = counted.clone();
-                std::thread::spawn(move || pass(client, server, Some(&counted)));
-            }
-        });
-        Counter { host: format!("unix://{}", door.display()), count }
-    }
-
-    fn requests(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
-    }
-}
-
-fn pass(mut from: UnixStream, mut to: UnixStream, count: Option<&AtomicUsize>) {
-    let mut buffer = [0; 64 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if let Some(count) = count {
-            let lines = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            count.fetch_add(lines.lines().filter(|line| line.ends_with("HTTP/1.1")).count(), Ordering::SeqCst);
-        }
-        if to.write_all(&buffer[..read]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(std::net::Shutdown::Both);
 }
 
 #[test]

@@ -1,12 +1,11 @@
-//! Watch mode through a session of edits, in a pseudo-terminal and on a real engine.
+//! Watch mode: what is built, cancelled and left alone. The session of edits in a terminal stands in `session`.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::failures::wait_until;
-use crate::lab::{Project, docker, is_missing};
+use crate::lab::{Project, is_missing, processes, runs, wait_until};
 
 /// A running `f3s watch`, and what it says.
 struct Watching {
@@ -17,14 +16,11 @@ struct Watching {
 
 impl Watching {
     fn start(project: &Project, words: &[&str]) -> Watching {
-        // Words are quoted once more: `script` hands them to a shell.
-        let words: Vec<String> = words.iter().map(|word| f3s::shell::quote(word)).collect();
-        let words = format!("watch --progress plain {}", words.join(" "));
-        let mut command = crate::terminal::command(project, 50, 400, &words);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let words = [&["watch", "--progress", "plain"], words].concat();
+        let mut child = project.command(&words).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
-        let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        std::thread::spawn(move || said.for_each(|line| drop(sender.send(line.trim_end_matches('\r').to_owned()))));
+        let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        std::thread::spawn(move || said.for_each(|line| drop(sender.send(line))));
         Watching { child, lines, heard: Vec::new() }
     }
 
@@ -51,14 +47,6 @@ impl Watching {
         assert_eq!(last.rsplit_once(" in ").unwrap_or_default().0, summary, "{}", lines.join("\n"));
         lines
     }
-
-    #[track_caller]
-    fn interrupt(&mut self) {
-        // Ctrl-C, as a terminal gets it.
-        self.child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-        self.until("code 130");
-        self.until(" icanon");
-    }
 }
 
 impl Drop for Watching {
@@ -68,103 +56,21 @@ impl Drop for Watching {
     }
 }
 
-/// The ids of a project's images, to see which were rebuilt.
-struct Images<'p> {
-    project: &'p Project,
-    ids: Vec<(&'static str, String)>,
-}
-
-impl<'p> Images<'p> {
-    fn new(project: &'p Project, names: &[&'static str]) -> Self {
-        Images { project, ids: names.iter().map(|name| (*name, project.id(name))).collect() }
-    }
-
-    /// The names whose image is another one than when this was asked last.
-    fn changed(&mut self) -> Vec<&'static str> {
-        let mut changed = Vec::new();
-        for (name, id) in &mut self.ids {
-            let now = self.project.id(name);
-            if *id != now {
-                *id = now;
-                changed.push(*name);
-            }
-        }
-        changed
-    }
-}
-
-const APP: &str = "import \"lib/words\" as words;\nbase(\"@base\");\ncopy(\"data\", \"/data\");\nrun(\"echo \" + words::hello() + \" >/app\");\n";
-
 #[test]
-fn a_session_of_edits() {
+fn a_command_is_run_after_every_good_round() {
     if is_missing("alpine:3.13") {
         return;
     }
     let project = Project::new();
-    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo base >/base\");\n");
-    project.recipe("app", APP);
-    project.file("scripts/lib/words.rhai", "fn hello() { \"hello\" }\n");
-    project.file("scripts/data", "one");
+    let recipe = |command: &str| format!("base(\"alpine:3.13\");\nrun(\"{command}; : {}\");\n", project.prefix);
+    project.recipe("a", &recipe("true"));
     let mut watch = Watching::start(&project, &["--exec", "echo \"images: $F3S_IMAGES\" >&2"]);
-    watch.round("built 2");
-    watch.until(&format!("images: {0}:latest {1}:latest", project.image("base"), project.image("app")));
-    let mut images = Images::new(&project, &["base", "app", "new", "renamed"]);
-
-    // A good edit rebuilds the image that it is in.
-    project.recipe("app", &APP.replace(">/app", ">/App"));
-    watch.round("built 1, up to date 1");
-    assert_eq!(images.changed(), ["app"]);
-    assert_eq!(project.sh("app", "cat /App"), "hello");
-    // A comment changes nothing, and says so.
-    project.recipe("app", &APP.replace(">/app", ">/App").replace("copy(", "// Why.\ncopy("));
-    watch.until("changed: nothing to do");
-    assert!(images.changed().is_empty());
-    // A syntax error is shown; the images stay; repaired to what it was there is nothing to do.
-    project.recipe("app", "base(\"alpine:3.13\"\n");
-    watch.until("error: `)` is missing");
-    assert!(images.changed().is_empty());
-    project.recipe("app", &APP.replace(">/app", ">/App"));
-    watch.until("mended, nothing to do");
-    assert!(images.changed().is_empty());
-    // A failing step, and its repair.
-    project.recipe("app", &APP.replace("copy(", "run(\"exit 7\");\ncopy("));
-    watch.until("exit code 7");
-    watch.round("up to date 1, failed 1");
-    assert!(images.changed().is_empty());
-    project.recipe("app", APP);
-    // The first version is still there.
-    watch.round("tagged 1, up to date 1");
-    assert_eq!(images.changed(), ["app"]);
-    // A copied file, and a module, changed.
-    project.file("scripts/data", "two");
-    watch.round("built 1, up to date 1");
-    assert_eq!(images.changed(), ["app"]);
-    assert_eq!(project.sh("app", "cat /data"), "two");
-    project.file("scripts/lib/words.rhai", "fn hello() { \"goodbye\" }\n");
-    watch.round("built 1, up to date 1");
-    assert_eq!(images.changed(), ["app"]);
-    assert_eq!(project.sh("app", "cat /app"), "goodbye");
-    // A new recipe, and a renamed one.
-    project.recipe("new", "base(\"@base\");\nrun(\"echo new >/new\");\n");
-    watch.round("built 1, up to date 2");
-    assert_eq!(images.changed(), ["new"]);
-    let path = |name: &str| project.path().join(format!("scripts/{}.rhai", project.image(name)));
-    std::fs::rename(path("new"), path("renamed")).unwrap();
-    watch.round("built 1, up to date 2");
-    assert_eq!(images.changed(), ["renamed"]);
-    assert_eq!(project.sh("renamed", "cat /new"), "new");
-    // Five hundred files at once are one change.
-    for number in 0..500 {
-        project.file(&format!("scripts/x{number}.txt"), "x");
-    }
-    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo changed >/base\");\n");
-    let lines = watch.until("watching ");
-    let changes = lines.iter().filter(|line| line.starts_with("scripts/") && line.contains(" changed"));
-    assert!(changes.count() <= 2, "{}", lines.join("\n"));
-    assert_eq!(images.changed(), ["base", "app", "renamed"]);
-    assert_eq!(project.sh("app", "cat /base"), "changed");
-    watch.interrupt();
-    assert!(!docker(&["ps", "-a"]).contains(&project.prefix));
+    watch.until(&format!("images: {}:latest", project.image("a")));
+    project.recipe("a", &recipe("exit 3"));
+    let lines = watch.round("failed 1");
+    assert!(!lines.iter().any(|line| line.starts_with("images: ")), "{}", lines.join("\n"));
+    project.recipe("a", &recipe("echo mended"));
+    watch.until("images: ");
 }
 
 #[test]
@@ -194,7 +100,7 @@ fn editing_the_last_command_of_a_layer_runs_that_command_only() {
     assert_eq!(said.len(), 1, "{}", lines.join("\n"));
     assert!(said[0].ends_with("| fifth"));
     assert_eq!(project.sh("a", "cat /last"), "fifth");
-    watch.interrupt();
+    drop(watch);
     // The released image is built as one layer.
     assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1");
     assert_eq!(project.layers("a").len(), 2);
@@ -211,56 +117,15 @@ fn a_change_cancels_what_it_makes_pointless_and_keeps_what_it_does_not_touch() {
     project.recipe("steady", &format!("base(\"alpine:3.13\");\nrun(\"{steady}\");\n"));
     let sleep = format!("sleep 96{}", std::process::id());
     project.recipe("app", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
-    let running = |what: &str| !Command::new("pgrep").arg("-fx").arg(what).output().unwrap().stdout.is_empty();
     let mut watch = Watching::start(&project, &["-j", "2"]);
-    wait_until("both run", || running(&sleep) && running("sleep 5"));
-    let before = Command::new("pgrep").args(["-fx", "sleep 5"]).output().unwrap().stdout;
+    wait_until("both run", || runs(&sleep) && runs("sleep 5"));
+    let before = processes("sleep 5");
     project.recipe("app", "base(\"alpine:3.13\");\nrun(\"echo quick >/app\");\n");
-    wait_until("the pointless step has ended", || !running(&sleep));
+    wait_until("the pointless step has ended", || !runs(&sleep));
     // The other one is the same process still, or has done its work.
-    let after = Command::new("pgrep").args(["-fx", "sleep 5"]).output().unwrap().stdout;
+    let after = processes("sleep 5");
     assert!(after.is_empty() || after == before);
     watch.round("built 2");
     assert_eq!(project.sh("app", "cat /app"), "quick");
     assert_eq!(project.sh("steady", "cat /steady"), project.prefix);
-    watch.interrupt();
-}
-
-#[test]
-fn ctrl_c_in_the_middle_of_a_build_ends_its_step() {
-    if is_missing("alpine:3.13") {
-        return;
-    }
-    let project = Project::new();
-    let sleep = format!("sleep 95{}", std::process::id());
-    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
-    let running = || !Command::new("pgrep").arg("-fx").arg(&sleep).output().unwrap().stdout.is_empty();
-    let mut watch = Watching::start(&project, &[]);
-    wait_until("the step runs", running);
-    watch.interrupt();
-    wait_until("the step has ended", || !running());
-    assert_eq!(project.id("a"), "");
-}
-
-#[test]
-fn an_engine_that_goes_away_is_waited_for() {
-    let mut project = Project::new();
-    let folder = tempfile::tempdir().unwrap();
-    project.set("F3S_ENGINE_DIR", folder.path().to_str().unwrap());
-    assert_eq!(project.f3s(&["engine", "start"]).code, Some(0));
-    let socket = format!("unix://{}", folder.path().join("engine.sock").display());
-    project.set("DOCKER_HOST", &socket);
-    let _ended = crate::private::Ended(&project);
-    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"one\");\n");
-    let mut watch = Watching::start(&project, &[]);
-    watch.round("built 1");
-    assert_eq!(project.f3s(&["engine", "stop"]).code, Some(0));
-    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"two\");\n");
-    watch.until("waiting for");
-    // It is said once, however long the engine stays away.
-    std::thread::sleep(Duration::from_secs(5));
-    assert_eq!(project.f3s(&["engine", "start"]).code, Some(0));
-    let lines = watch.round("built 1");
-    assert!(lines.iter().filter(|line| line.contains("waiting for")).count() <= 1, "{}", lines.join("\n"));
-    watch.interrupt();
 }

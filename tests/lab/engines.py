@@ -35,8 +35,9 @@ def docker_26(cache: Path) -> Path:
     return root
 
 
-def start(folder: Path, socket: Path, programs: Path | None) -> subprocess.Popen:
-    """A dockerd with its own data, socket and containerd. `programs`: where it is unpacked; the system's when None."""
+def start(folder: Path, socket: Path, programs: Path | None, more: list[str]) -> subprocess.Popen:
+    """A dockerd with its own data, socket and containerd. `programs`: where it is unpacked; the system's when None.
+    `more`: arguments of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     dockerd = "dockerd"
@@ -46,7 +47,7 @@ def start(folder: Path, socket: Path, programs: Path | None) -> subprocess.Popen
         dockerd = str(programs / "usr/sbin/dockerd")
     words = [dockerd, "--host", f"unix://{socket}", "--data-root", folder / "data", "--exec-root", folder / "run"]
     # Steps run in the host's network, to reach the lab on loopback; checks have none.
-    words += ["--pidfile", folder / "pid", "--bridge", "none", "--iptables=false"]
+    words += ["--pidfile", folder / "pid", "--bridge", "none", "--iptables=false", *more]
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
     for _ in range(600):

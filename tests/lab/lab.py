@@ -6,13 +6,14 @@
     lab.py run    up, wait for Ctrl-C, down
     lab.py status succeed if it is up
     lab.py forget make the engines forget their build caches: steps are to run, not to be found
-    lab.py clean  fail if containers are left over, and say which
+    lab.py clean  fail if tests left something behind, and say what
 
 Logs and data lie in target/lab, what is fetched once for a machine in ~/.cache/f3s/lab.
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import engines
 import images
+import remote
 import stock
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +32,7 @@ LAB = Path(os.environ.get("F3S_LAB_DIR") or HERE.parents[1] / "target/lab")
 CACHE = Path(os.environ.get("F3S_LAB_CACHE") or Path.home() / ".cache/f3s/lab")
 USER, PASSWORD = "lab", "lab-password+/?"
 # The same ports every time keep addresses in images, and so fingerprints, the same.
-PORTS = {"upstream": 58280, "registry": 58250, "flaky": 58251}
+PORTS = {"upstream": 58280, "registry": 58250, "flaky": 58251, "engine_tls": 58276, "ssh": 58222}
 UPSTREAMS = """https://github.com https://archive.apache.org https://jmeter-plugins.org https://alpine-pkgs.sgerrand.com
 https://raw.githubusercontent.com http://mirrors.tencent.com http://mirrors.cloud.tencent.com
 http://mirrors.tuna.tsinghua.edu.cn""".split()
@@ -48,6 +50,9 @@ PACKAGES = {
     "skopeo": "skopeo",
     "pgrep": "procps",
     "ip": "iproute2",
+    "ssh": "openssh-client",
+    "dropbear": "dropbear-bin",
+    "unshare": "util-linux",
     "script": "bsdutils",
 }
 
@@ -140,6 +145,8 @@ def write_configuration(known: dict):
         "F3S_LAB_FLAKY_REGISTRY": f"127.0.0.1:{PORTS['flaky']}",
         "F3S_LAB_EMPTY": f"unix://{known['empty_socket']}",
         "F3S_LAB_26": f"unix://{known['socket_26']}",
+        "F3S_LAB_TLS": f"tcp://127.0.0.1:{PORTS['engine_tls']}",
+        "F3S_LAB_SSH": f"ssh://root@127.0.0.1:{PORTS['ssh']}",
         "F3S_LAB_MISSING": " ".join(known["missing"]),
     }
     (LAB / "env").write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
@@ -151,7 +158,7 @@ def up():
     CACHE.mkdir(parents=True, exist_ok=True)
     known = state()
     for name in PORTS:
-        PORTS[name] = known.get("ports", PORTS)[name]
+        PORTS[name] = known.get("ports", {}).get(name, PORTS[name])
     if not runs(known.get("upstream"), "upstream.py"):
         for name, port in PORTS.items():
             while not free(port):
@@ -169,6 +176,7 @@ def up():
     wait_for(PORTS["upstream"], "the upstreams' server")
     wait_for(PORTS["registry"], "the registry")
     start_engines(known)
+    start_ssh(known)
     for name in ["socket", "empty_socket", "socket_26"]:
         known["missing"] = images.load(["docker", "--host", f"unix://{known[name]}"], CACHE)
     for image in known["missing"]:
@@ -178,21 +186,30 @@ def up():
     print(f"lab: up; `. {LAB / 'env'}` and use f3s", file=sys.stderr)
 
 
+def start_ssh(known: dict):
+    words = remote.ssh_server(LAB / "ssh", PORTS["ssh"], Path(known["socket"]))
+    if not runs(known.get("ssh"), "dropbear"):
+        known["ssh"] = start(words, "ssh.log")
+    wait_for(PORTS["ssh"], "the ssh server")
+
+
 def start_engines(known: dict):
-    """One to build on, one that stays empty but for base images, and Docker 26."""
+    """One to build on, which TLS reaches as well, one that stays empty but for base images, and Docker 26."""
+    tls = ["--host", f"tcp://127.0.0.1:{PORTS['engine_tls']}", *remote.certificates(LAB / "tls")]
     wanted = [("engine", "socket", None), ("empty", "empty_socket", None), ("engine26", "socket_26", engines.docker_26(CACHE))]
     for name, key, programs in wanted:
         # Paths of sockets are short: a checkout may lie deep.
         known[key] = str(LAB / f"{name}.sock") if len(str(LAB)) < 80 else f"/tmp/f3s-lab-{os.getuid()}-{name}.sock"
         if runs(known.get(name), "dockerd") and engines.answers(Path(known[key])):
             continue
-        known[name] = engines.start(LAB / name, Path(known[key]), programs).pid
+        more = tls if name == "engine" else []
+        known[name] = engines.start(LAB / name, Path(known[key]), programs, more).pid
         (LAB / "state.json").write_text(json.dumps(known))
 
 
 def down():
     known = state()
-    words = {"engine": "dockerd", "empty": "dockerd", "engine26": "dockerd", "registry": "docker-registry", "upstream": "upstream.py"}
+    words = {"engine": "dockerd", "empty": "dockerd", "engine26": "dockerd", "registry": "docker-registry", "upstream": "upstream.py", "ssh": "dropbear"}
     ending = [(known[name], word) for name, word in words.items() if runs(known.get(name), word)]
     for pid, _ in ending:
         os.kill(pid, signal.SIGTERM)
@@ -216,13 +233,20 @@ def forget():
 
 
 def clean():
-    """What tests must not leave behind."""
+    """What tests must not leave behind: containers, volumes, images of their projects."""
     known = state()
+    questions = {
+        "containers": (["ps", "-a", "--format", "{{.Image}} {{.Command}}"], ""),
+        "volumes": (["volume", "ls", "--quiet"], ""),
+        "images": (["images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}"], r"\bt\d+-\d+\b"),
+    }
     for name in ["socket", "empty_socket", "socket_26"]:
-        words = ["docker", "--host", f"unix://{known[name]}", "ps", "-a", "--format", "{{.Image}} {{.Command}}"]
-        left = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-        if left:
-            raise SystemExit(f"lab: containers are left over:\n{left}")
+        for what, (words, pattern) in questions.items():
+            words = ["docker", "--host", f"unix://{known[name]}", *words]
+            lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+            left = [line for line in lines if re.search(pattern, line)]
+            if left:
+                raise SystemExit(f"lab: {what} are left over:\n" + "\n".join(left))
 
 
 def main():

@@ -19,6 +19,7 @@ use crate::artifact::Store;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Fingerprint, Plan, PlannedImage};
+use crate::recipe::ImageRef;
 use downloads::Downloads;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +34,8 @@ pub struct ExecuteOptions {
     /// Run every step of what was asked for anew.
     pub force: bool,
     pub build: BuildOptions,
+    /// Why images of registries are not there: what rests on them fails.
+    pub missing: BTreeMap<ImageRef, EngineError>,
 }
 
 /// How a run ended. `unreachable` is set when an engine or a registry could not be reached (exit code 4).
@@ -145,14 +148,16 @@ impl<E: Engine> Run<'_, E> {
                 return self.skip(index, because);
             }
         }
-        let result = match image.action {
-            Action::UpToDate => {
+        let missing = image.external.iter().find_map(|external| self.options.missing.get(external));
+        let result = match (missing, image.action) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Action::UpToDate) => {
                 self.count(|summary| summary.up_to_date += 1);
                 let _ = self.events.send(Event::ImageUpToDate { image: image.name.clone() });
                 Ok(())
             }
-            Action::Build => self.build(index, downloads).await,
-            Action::Tag => self.tag(index).await,
+            (None, Action::Build) => self.build(index, downloads).await,
+            (None, Action::Tag) => self.tag(index).await,
         };
         match result {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),

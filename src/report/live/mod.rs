@@ -34,27 +34,31 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
         Live { out, size, sources, style, state: State::default(), drawn: false }
     }
 
-    /// Replaces the view, with `above` scrolling by. One write: no half-drawn view is ever seen.
+    fn is_busy(&self) -> bool {
+        !self.state.images.is_empty() || !self.state.transfers.is_empty()
+    }
+
+    /// Replaces the view, with `above` scrolling by. One write, in which every line takes the place of an old one: no
+    /// half-drawn view is ever seen, not even where the terminal does not know of synchronized updates (mode 2026).
     fn draw(&mut self, above: &str) {
-        let terminal = (self.size)();
+        let lines = if self.is_busy() { view::lines(&self.state, (self.size)(), Instant::now()) } else { Vec::new() };
         let mut text = String::from("\x1b[?2026h");
         if self.drawn {
-            // Clears from the view's first line to the end of the screen.
-            text.push_str("\r\x1b[J");
+            // What comes above may be wrapped by the terminal: what it covers is not known.
+            text.push_str(if above.is_empty() { "\r" } else { "\r\x1b[J" });
         }
         text.push_str(&above.replace('\n', "\r\n"));
-        let lines = view::lines(&self.state, terminal, Instant::now());
-        let busy = !self.state.images.is_empty() || !self.state.transfers.is_empty();
-        self.drawn = busy;
-        if busy {
-            text.push_str(&lines.join("\r\n"));
-            let up = lines.len() - 1;
+        text.push_str(&lines.join("\x1b[K\r\n"));
+        // The rest of the last line, and what the view had below.
+        text.push_str(if self.drawn { "\x1b[J" } else { "" });
+        if !lines.is_empty() {
             text.push('\r');
-            if up > 0 {
-                text.push_str(&format!("\x1b[{up}A"));
-            }
+        }
+        if lines.len() > 1 {
+            text.push_str(&format!("\x1b[{}A", lines.len() - 1));
         }
         text.push_str("\x1b[?2026l");
+        self.drawn = !lines.is_empty();
         // A terminal that is gone ends nobody's build.
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
@@ -110,6 +114,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             | Event::DownloadFinished { .. }
             | Event::PullStarted { .. }
             | Event::PullFinished { .. }
+            | Event::PullFailed { .. }
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }
             | Event::PushUpToDate { .. } => return None,
@@ -130,7 +135,7 @@ impl<W: Write + Send, S: Fn() -> Terminal + Send> Report for Live<W, S> {
     }
 
     fn tick(&mut self) {
-        if self.drawn || !self.state.images.is_empty() || !self.state.transfers.is_empty() {
+        if self.drawn || self.is_busy() {
             self.draw("");
         }
     }

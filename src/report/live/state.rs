@@ -71,7 +71,9 @@ impl State {
             Event::DownloadProgress { url, bytes, total } => self.progress(url, *bytes, *total),
             Event::DownloadFinished { url, .. } => _ = self.transfers.remove(url),
             Event::PullStarted { reference } => self.begin(TransferKind::Pull, reference, None, now),
-            Event::PullFinished { reference, .. } => _ = self.transfers.remove(reference),
+            Event::PullFinished { reference, .. } | Event::PullFailed { reference } => {
+                _ = self.transfers.remove(reference)
+            }
             Event::PushStarted { reference, .. } => self.begin(TransferKind::Push, reference, None, now),
             Event::PushProgress { reference, bytes, total, .. } => self.progress(reference, *bytes, Some(*total)),
             Event::Pushed { reference, .. } | Event::PushFailed { reference, .. } => {

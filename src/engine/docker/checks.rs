@@ -10,9 +10,9 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::EngineError;
 use super::client::{Client, failed, message};
 use crate::diagnostic::Diagnostic;
+use crate::engine::EngineError;
 use crate::recipe::{Check, CheckKind, ImageRef};
 
 /// Marks containers of checks, so that leftovers of a killed f3s can be told.

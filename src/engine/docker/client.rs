@@ -1,12 +1,30 @@
 //! bollard's client, and what its errors mean.
 
-use bollard::errors::Error;
+use std::io;
 
-use super::EngineError;
+use bollard::BollardRequest;
+use bollard::errors::Error;
+use futures_util::TryFutureExt;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::rt::TokioExecutor;
+
 use crate::diagnostic::Diagnostic;
+use crate::engine::EngineError;
+use crate::engine::transport::Address;
 
 #[expect(clippy::disallowed_types, reason = "this is where bollard is fenced in")]
 pub type Client = bollard::Docker;
+
+/// Seconds that one request may take; the answers of long ones begin at once.
+const REQUEST_TIMEOUT: u64 = 300;
+
+/// A client whose requests go over a pool of connections to this address.
+pub fn over(address: &Address) -> Result<Client, Error> {
+    let pool = Pool::builder(TokioExecutor::new()).build(address.connector());
+    let send = move |request: BollardRequest| pool.request(request).map_err(|error| io::Error::other(error).into());
+    // The host is only a name: the connector knows where the engine is.
+    Client::connect_with_custom_transport(send, Some("http://docker"), REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
+}
 
 /// What the engine said, without bollard's frame around it.
 pub fn message(error: &Error) -> String {

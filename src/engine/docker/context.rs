@@ -1,8 +1,8 @@
 //! The files of a build: what the plan names, with the packed artifacts in their places.
 
 use super::buildkit::{Content, Files};
-use super::{ArtifactFiles, EngineError};
 use crate::diagnostic::Diagnostic;
+use crate::engine::{ArtifactFiles, EngineError};
 use crate::plan::{ContextEntry, PlannedImage};
 use crate::recipe::PackedAs;
 

@@ -6,8 +6,8 @@ use futures_util::StreamExt;
 use http_body_util::{Either, Full};
 
 use super::client::{Client, message};
-use super::{ArtifactFiles, BuildOptions, EngineError};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::engine::{ArtifactFiles, BuildOptions, EngineError};
 use crate::event::{Event, Events};
 use crate::plan::{ContextEntry, PlannedImage};
 use crate::recipe::{PackedAs, StepKind};

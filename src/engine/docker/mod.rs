@@ -1,27 +1,30 @@
 //! A Docker-compatible daemon, by the Engine API (bollard) and BuildKit.
 
+mod buildkit;
+mod checks;
+mod classic;
+mod client;
+mod context;
+mod registry;
+mod secrets;
+
 use std::io;
-use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::buildkit::{Builder, Files, Request};
-use super::client::{Client, failed, message};
 use super::credentials::Credentials;
-use super::registry::Transfer;
 use super::transport::Address;
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, checks, classic, context, secrets};
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef};
+use buildkit::{Builder, Files, Offer, Request};
+use client::{Client, failed, message};
+use registry::Transfer;
 
-/// Seconds that one request may take; the answers of long ones begin at once.
-const REQUEST_TIMEOUT: u64 = 300;
-/// How long an engine may take to say who it is.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Docker {
     address: Address,
@@ -34,24 +37,15 @@ pub struct Docker {
 impl Docker {
     /// Errors: nobody answers there, or what answers is no engine.
     pub async fn connect(address: Address) -> io::Result<Docker> {
-        let client = match &address {
-            Address::Unix(path) => {
-                let path = path.to_string_lossy();
-                Client::connect_with_unix(&path, REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
-            }
-            Address::Tcp(host) => {
-                Client::connect_with_http(&format!("tcp://{host}"), REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
-            }
-        };
-        let client = client.map_err(|error| io::Error::other(message(&error)))?;
+        let client = client::over(&address).map_err(|error| io::Error::other(message(&error)))?;
         let hello = async {
             let client = client.negotiate_version().await?;
             let version = client.version().await?;
             Ok::<_, Error>((client, version.version.unwrap_or_default()))
         };
-        let (client, version) = tokio::time::timeout(HELLO_TIMEOUT, hello)
+        let (client, version) = tokio::time::timeout(address.patience(), hello)
             .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer within 5 seconds"))?
+            .map_err(|_| address.is_silent())?
             .map_err(|error| io::Error::other(message(&error)))?;
         Ok(Docker { address, client, credentials: Credentials::of_user(), builder: Default::default(), version })
     }
@@ -65,8 +59,9 @@ impl Docker {
         self.client.info().await.ok()?.docker_root_dir
     }
 
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+    /// Logs in to a registry (`host[:port]`) as pushes will; false when the user has no login for it.
+    pub async fn log_in(&self, registry: &str) -> Result<bool, EngineError> {
+        registry::log_in(&self.address, &self.credentials, registry).await
     }
 
     /// The channel to BuildKit; `None` when the engine has none.
@@ -121,7 +116,7 @@ impl Engine for Docker {
                 let mut dockerfile = Files::new(0);
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
                 let shared_key = image.internal.repository();
-                let offer = super::buildkit::Offer { context: files, dockerfile, secrets, ssh, shared_key };
+                let offer = Offer { context: files, dockerfile, secrets, ssh, shared_key };
                 builder.build(Request { image, offer, options }, events, cancel).await?
             }
             None => {
@@ -158,13 +153,16 @@ impl Engine for Docker {
         let _ = events.send(Event::PullStarted { reference: reference.to_string() });
         let start = std::time::Instant::now();
         let transfer = self.transfer(reference, "cannot be pulled");
-        tokio::select! {
-            result = transfer.pull() => result?,
-            () = cancel.cancelled() => return Err(EngineError::Cancelled),
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        let _ = events.send(Event::PullFinished { reference: reference.to_string(), seconds });
-        Ok(())
+        let result = tokio::select! {
+            result = transfer.pull() => result,
+            () = cancel.cancelled() => Err(EngineError::Cancelled),
+        };
+        let (reference, seconds) = (reference.to_string(), start.elapsed().as_secs_f64());
+        let _ = events.send(match &result {
+            Ok(()) => Event::PullFinished { reference, seconds },
+            Err(_) => Event::PullFailed { reference },
+        });
+        result
     }
 
     async fn push(

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
-use super::docker::Docker;
-use super::transport::Address;
 use crate::diagnostic::Diagnostic;
+use crate::engine::docker::Docker;
+use crate::engine::transport::Address;
 
 /// dockerd answers in a second or two; an old machine on a slow disk takes longer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);

@@ -10,10 +10,10 @@ use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use serde::Deserialize;
 
-use super::EngineError;
-use super::credentials::Credentials;
-use super::transport::Address;
 use crate::diagnostic::Diagnostic;
+use crate::engine::EngineError;
+use crate::engine::credentials::Credentials;
+use crate::engine::transport::Address;
 use crate::recipe::ImageRef;
 
 /// A registry that says nothing for so long is gone.
@@ -166,6 +166,35 @@ impl Transfer<'_> {
             return EngineError::Refused(failed.hint(hint));
         }
         EngineError::Failed(failed)
+    }
+}
+
+/// Has the engine try the user's login at a registry; false when there is none for it.
+///
+/// Errors: a login that cannot be read, or that the registry refuses; a registry that cannot be reached.
+pub async fn log_in(address: &Address, credentials: &Credentials, registry: &str) -> Result<bool, EngineError> {
+    let failed = |error: String| EngineError::Failed(Diagnostic::error(error));
+    let login = credentials.of_registry(registry).await.map_err(|error| failed(error.to_string()))?;
+    let Some(login) = login else { return Ok(false) };
+    let request = Request::post("/auth")
+        .header("Host", "docker")
+        .header("Content-Type", "application/json")
+        .body(Full::from(login.json(registry)))
+        .map_err(|error| failed(error.to_string()))?;
+    let answer = async {
+        let response = address.send(request).await?;
+        let status = response.status();
+        let lines = Lines { body: response.into_body(), buffer: Vec::new() };
+        Ok::<_, io::Error>((status, lines.rest().await?))
+    };
+    let answer = tokio::time::timeout(SILENCE, answer).await;
+    match answer.map_err(|_| failed("the registry has said nothing for a minute".to_owned()))? {
+        Ok((status, _)) if status.is_success() => Ok(true),
+        Ok((_, text)) => {
+            let message = serde_json::from_str::<Refusal>(&text).map_or(text, |refusal| refusal.message);
+            Err(failed(message.trim().to_owned()))
+        }
+        Err(error) => Err(EngineError::unreachable(&format!("the engine went away: {error}"))),
     }
 }
 
