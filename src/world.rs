@@ -17,7 +17,8 @@ use crate::path::ProjectPath;
 
 /// The project as evaluation and planning see it.
 ///
-/// Errors: `NotFound` for what does not exist, `PermissionDenied` with a message for a link that leaves the project.
+/// Errors: `NotFound` for what does not exist, `PermissionDenied` with a message for a link that leaves the project,
+/// `InvalidInput` for reading what is no file.
 pub trait World: Send + Sync {
     /// The whole content of a file.
     fn read(&self, path: &ProjectPath) -> io::Result<Arc<[u8]>>;
@@ -47,4 +48,6 @@ pub enum Stat {
     Link {
         target: String,
     },
+    /// A pipe, a socket, a device: reading it may never end.
+    Other,
 }

@@ -1,4 +1,4 @@
-//! Fetching one file: retried with back-off, verified, told as events.
+//! Fetching one file: retried, verified, told as events.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,13 +11,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::retry::{Failure, retried};
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::{Event, Events};
 
-/// Waits between attempts.
-const BACK_OFF: [Duration; 4] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// A server that sends nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,14 +28,6 @@ pub struct Download<'a> {
     /// Where mirrors lead.
     pub from: &'a str,
     pub sha256: Option<&'a str>,
-}
-
-/// Why an attempt failed.
-enum Failure {
-    /// Trying again may help.
-    Passing(String),
-    Final(Diagnostic),
-    Cancelled,
 }
 
 /// What the blocking half tells the waiting half.
@@ -53,34 +43,12 @@ impl Download<'_> {
     /// Writes the file to `target` and returns its SHA-256.
     pub async fn run(&self, target: &Path, events: &Events, cancel: &CancellationToken) -> Result<String, Diagnostic> {
         let start = Instant::now();
-        let url = self.url.to_owned();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.attempt(target, events, cancel).await {
-                Ok((digest, bytes)) => {
-                    let seconds = start.elapsed().as_secs_f64();
-                    let _ = events.send(Event::DownloadFinished { url, bytes, seconds });
-                    return Ok(digest);
-                }
-                Err(Failure::Cancelled) => {
-                    return Err(Diagnostic::error(format!("the download of `{url}` was cancelled")));
-                }
-                Err(Failure::Final(diagnostic)) => return Err(self.mirrored(diagnostic)),
-                Err(Failure::Passing(because)) => {
-                    let Some(wait) = BACK_OFF.get(attempt - 1) else {
-                        let error = Diagnostic::error(format!("`{url}` cannot be downloaded: {because}"));
-                        return Err(self.mirrored(error.note(format!("tried {attempt} times"))));
-                    };
-                    let _ =
-                        events.send(Event::DownloadRetried { url: url.clone(), attempt: attempt as u32 + 1, because });
-                    tokio::select! {
-                        () = tokio::time::sleep(*wait) => {}
-                        () = cancel.cancelled() => {}
-                    }
-                }
-            }
-        }
+        let attempt = || self.attempt(target, events, cancel);
+        let fetched = retried(self.url, events, cancel, attempt).await;
+        let (digest, bytes) = fetched.map_err(|diagnostic| self.mirrored(diagnostic))?;
+        let seconds = start.elapsed().as_secs_f64();
+        let _ = events.send(Event::DownloadFinished { url: self.url.to_owned(), bytes, seconds });
+        Ok(digest)
     }
 
     fn mirrored(&self, diagnostic: Diagnostic) -> Diagnostic {

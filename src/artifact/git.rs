@@ -8,6 +8,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::archive;
+use super::retry::{Failure, retried};
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::{Event, Events};
@@ -25,18 +26,21 @@ pub async fn fetch(
 ) -> Result<String, Diagnostic> {
     let start = Instant::now();
     let _ = events.send(Event::DownloadStarted { url: url.to_owned(), total: None });
-    let tree =
-        tempfile::tempdir_in(work).map_err(|error| Diagnostic::error(format!("no temporary folder: {error}")))?;
-    tokio::select! {
-        result = check_out(from, reference, tree.path()) => result?,
-        () = cancel.cancelled() => return Err(Diagnostic::error(format!("the fetch of `{url}` was cancelled"))),
-    }
-    let (folder, file) = (tree.path().to_owned(), target.to_owned());
+    let attempt = || async move {
+        let tree = tempfile::tempdir_in(work).map_err(|error| {
+            Failure::Final(Diagnostic::error(format!("the artifact store cannot be written: {error}")))
+        })?;
+        tokio::select! {
+            result = check_out(from, reference, tree.path()) => result.map(|()| tree),
+            () = cancel.cancelled() => Err(Failure::Cancelled),
+        }
+    };
+    let tree = retried(url, events, cancel, attempt).await?;
+    let file = target.to_owned();
     let packed = tokio::task::spawn_blocking(move || -> std::io::Result<(String, u64)> {
-        std::fs::remove_dir_all(folder.join(".git"))?;
-        archive::of_folder(&folder, &file)?;
-        let bytes = std::fs::read(&file)?;
-        Ok((digest::of(&bytes), bytes.len() as u64))
+        std::fs::remove_dir_all(tree.path().join(".git"))?;
+        archive::of_folder(tree.path(), &file)?;
+        Ok((digest::of_file(&file)?, std::fs::metadata(&file)?.len()))
     });
     let (digest, bytes) = packed
         .await
@@ -47,7 +51,7 @@ pub async fn fetch(
     Ok(digest)
 }
 
-async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<(), Diagnostic> {
+async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<(), Failure> {
     git(tree, &["init", "--quiet"]).await.and_then(|output| succeeded(url, &output))?;
     let wanted = reference.unwrap_or("HEAD");
     let shallow = git(tree, &["fetch", "--quiet", "--depth", "1", url, wanted]).await?;
@@ -64,32 +68,57 @@ async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<()
             }
         }
         let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
-        return Err(error.hint(format!("`git ls-remote {url}` shows what it has")));
+        return Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))));
     }
     git(tree, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]).await.and_then(|output| succeeded(url, &output))
 }
 
-async fn git(tree: &Path, words: &[&str]) -> Result<Output, Diagnostic> {
+async fn git(tree: &Path, words: &[&str]) -> Result<Output, Failure> {
     let output = Command::new("git")
         .arg("-C")
         .arg(tree)
         .args(words)
-        // A question nobody sees would wait for ever.
+        // A question nobody sees would wait for ever, and so would a server that sends nothing.
         .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
+        .env("GIT_HTTP_LOW_SPEED_TIME", SILENCE)
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
     output.await.map_err(|error| {
-        Diagnostic::error(format!("`git` cannot be run: {error}")).hint("`git()` needs git on this machine: install it")
+        let error = Diagnostic::error(format!("`git` cannot be run: {error}"));
+        Failure::Final(error.hint("`git()` needs git on this machine: install it"))
     })
 }
 
-fn succeeded(url: &str, output: &Output) -> Result<(), Diagnostic> {
+fn succeeded(url: &str, output: &Output) -> Result<(), Failure> {
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Diagnostic::error(format!("`{url}` cannot be fetched")).note(format!("git says:\n{said}")))
+    let lower = said.to_lowercase();
+    if PASSING.iter().any(|words| lower.contains(words)) {
+        return Err(Failure::Passing(said));
+    }
+    Err(Failure::Final(Diagnostic::error(format!("`{url}` cannot be fetched")).note(format!("git says:\n{said}"))))
 }
+
+/// Seconds after which a server that sends nothing is gone.
+const SILENCE: &str = "60";
+
+/// What git says when trying again may help.
+const PASSING: &[&str] = &[
+    "could not resolve host",
+    "connection",
+    "early eof",
+    "failed to connect",
+    "network is unreachable",
+    "operation too slow",
+    "remote end hung up",
+    "returned error: 429",
+    "returned error: 5",
+    "timed out",
+    "unexpected disconnect",
+];

@@ -4,6 +4,7 @@ mod archive;
 mod download;
 mod git;
 mod pack;
+mod retry;
 mod store;
 
 pub use store::Store;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::Events;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
+
+/// How often a lock that another process holds is asked for.
+const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The store. Safe to share between tasks and between processes.
 #[derive(Clone, Debug)]
@@ -50,7 +54,14 @@ impl Store {
             return Ok(());
         }
         let key = source_key(&artifact.source);
-        let _guard = self.exclusive(&key).await.map_err(|error| broken(artifact, &error))?;
+        let guard = tokio::select! {
+            guard = self.exclusive(&key) => guard,
+            () = cancel.cancelled() => {
+                let message = format!("the fetch of `{}` was cancelled", artifact.source.url());
+                return Err(Diagnostic::error(message).at(artifact.origin.clone()));
+            }
+        };
+        let _guard = guard.map_err(|error| broken(artifact, &error))?;
         if self.blob(artifact).is_some() {
             return Ok(());
         }
@@ -124,10 +135,14 @@ impl Store {
             .clone();
         let task = mutex.lock_owned().await;
         let file = File::create(self.root.join("locks").join(key))?;
-        let file =
-            tokio::task::spawn_blocking(move || rustix::fs::flock(&file, FlockOperation::LockExclusive).map(|()| file));
-        let file = file.await.expect("locking does not panic")?;
-        Ok(Exclusive { _file: file, _task: task })
+        // Asked for again and again: a thread that waits for a lock could not be cancelled.
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Exclusive { _file: file, _task: task }),
+                Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(LOCK_INTERVAL).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 

@@ -49,14 +49,21 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let (events, speaker) = Speaker::start(args.flags.progress, global, &project, &sources);
-    let result = runtime()?.block_on(async {
+    let result = block_on(async {
         let stop = Stop::default();
         tokio::spawn(signals::cancel(stop.all.clone()));
-        let engine = connect(&project, true, &events).await?;
+        let (family, keep_going) = ((&graph, &sources), args.keep_going);
+        let stocked = async {
+            let engine = connect(&project, true, &events).await?;
+            let stock = stock(&engine, family, (args.pull, keep_going), &events, &stop.all).await?;
+            Ok::<_, Failure>((engine, stock))
+        };
+        let (engine, Stock { present, missing }) = tokio::select! {
+            stocked = stocked => stocked?,
+            () = stop.all.cancelled() => return Err(Failure::Interrupted),
+        };
         let source_date_epoch = source_date_epoch()?;
         let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
-        let (family, keep_going) = ((&graph, &sources), args.keep_going);
-        let Stock { present, missing } = stock(&engine, family, (args.pull, keep_going), &events, &stop.all).await?;
         let plan = project.plan(family, &present, &wanted)?;
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let options =
@@ -108,8 +115,13 @@ pub fn options(project: &Project, flags: &Flags) -> Result<ExecuteOptions, Failu
     })
 }
 
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// Runs the asynchronous part of a command. What still blocks a thread when it is done, such as a read from a server that
+/// sends nothing, is not waited for.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
 }
 
 /// Finds the engine and, if `start` allows it, starts f3s's own.
@@ -126,7 +138,7 @@ pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<
 
 /// What the engine has; nothing, with a word about it, when there is no engine.
 pub fn listing(project: &Project) -> Result<Present, Failure> {
-    runtime()?.block_on(async {
+    block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
         match connect(project, false, &events).await {
             Ok(engine) => engine.present().await.map_err(|error| failure(error, &Sources::default())),
@@ -150,14 +162,20 @@ pub fn failure(error: EngineError, sources: &Sources) -> Failure {
     }
 }
 
+/// The last second that a file's time can hold, in nanoseconds.
+const LAST_EPOCH: i64 = i64::MAX / 1_000_000_000 - 1;
+
 /// `SOURCE_DATE_EPOCH`: seconds since the epoch.
 pub fn source_date_epoch() -> Result<Option<i64>, Failure> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        let error = Diagnostic::error(format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds"));
-        Failure::Usage(error.hint("see reproducible-builds.org/specs/source-date-epoch"))
-    })
+    match text.parse() {
+        Ok(epoch) if (0..=LAST_EPOCH).contains(&epoch) => Ok(Some(epoch)),
+        _ => {
+            let message = format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds up to {LAST_EPOCH}");
+            Err(Failure::Usage(Diagnostic::error(message).hint("see reproducible-builds.org/specs/source-date-epoch")))
+        }
+    }
 }

@@ -22,7 +22,7 @@ enum Finding {
 
 pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
-    let findings = build::runtime()?.block_on(examine(&project));
+    let findings = build::block_on(async { Ok(examine(&project).await) })?;
     let mut text = String::new();
     for finding in &findings {
         let (mark, what, remedy) = match finding {

@@ -29,11 +29,11 @@ pub fn run(_: &Global, args: &Args) -> Result<(), Failure> {
     let failed = |diagnostic| Failure::Unreachable(Some((diagnostic, Sources::default())));
     match args.command {
         Command::Start => {
-            build::runtime()?.block_on(private.start(&|message| output::note(&message))).map_err(failed)?;
+            build::block_on(async { private.start(&|message| output::note(&message)).await.map_err(failed) })?;
             output::print(&format!("{}\n", private.address()))
         }
         Command::Stop => {
-            let ended = build::runtime()?.block_on(private.stop()).map_err(failed)?;
+            let ended = build::block_on(async { private.stop().await.map_err(failed) })?;
             output::note(if ended { "the private engine has ended" } else { "the private engine does not run" });
             Ok(())
         }

@@ -89,12 +89,16 @@ fn branch(graph: &Graph, parent: usize, indent: &str, utf8: bool, text: &mut Str
 }
 
 fn dot(graph: &Graph) -> String {
+    let quoted = |index: usize| {
+        let name = name(graph, index).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        format!("\"{name}\"")
+    };
     let mut text = String::from("digraph f3s {\n    rankdir = LR;\n    node [shape = box];\n");
     for index in 0..graph.images.len() {
-        text.push_str(&format!("    \"{}\";\n", name(graph, index)));
+        text.push_str(&format!("    {};\n", quoted(index)));
     }
     for (parent, child) in edges(graph) {
-        text.push_str(&format!("    \"{}\" -> \"{}\";\n", name(graph, parent), name(graph, child)));
+        text.push_str(&format!("    {} -> {};\n", quoted(parent), quoted(child)));
     }
     text + "}\n"
 }
@@ -102,7 +106,8 @@ fn dot(graph: &Graph) -> String {
 fn mermaid(graph: &Graph) -> String {
     let mut text = String::from("flowchart LR\n");
     for index in 0..graph.images.len() {
-        text.push_str(&format!("    i{index}[\"{}\"]\n", name(graph, index)));
+        let name = name(graph, index).replace('"', "#quot;").replace('\n', " ");
+        text.push_str(&format!("    i{index}[\"{name}\"]\n"));
     }
     for (parent, child) in edges(graph) {
         text.push_str(&format!("    i{parent} --> i{child}\n"));

@@ -57,7 +57,7 @@ fn names(folder: &Path) -> Vec<(String, Metadata)> {
             let name = entry.file_name().to_string_lossy().strip_suffix(".log")?.to_owned();
             // `NAME.1.log` is an earlier one.
             let earlier = name.rsplit_once('.').and_then(|(_, back)| back.parse::<usize>().ok());
-            Some((name, entry.metadata().ok()?)).filter(|_| earlier.is_none_or(|back| back >= LOGS_KEPT))
+            Some((Logs::image(&name), entry.metadata().ok()?)).filter(|_| earlier.is_none_or(|back| back >= LOGS_KEPT))
         })
         .collect();
     names.sort_by(|a, b| a.0.cmp(&b.0));

@@ -30,7 +30,7 @@ const PREFIX: &str = "f3s/";
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
-    build::runtime()?.block_on(async {
+    build::block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
         let engine = build::connect(&project, false, &events).await?;
         let failed = |error| build::failure(error, &Sources::default());

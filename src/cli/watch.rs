@@ -67,7 +67,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         let error = Diagnostic::error(format!("files cannot be watched: {error}"));
         Failure::Failed(error.hint("`--poll` needs no help of the system"), Sources::default())
     })?;
-    build::runtime()?.block_on(async {
+    build::block_on(async {
         let cancel = CancellationToken::new();
         tokio::spawn(signals::cancel(cancel.clone()));
         let watch = Watch {
@@ -146,7 +146,15 @@ impl Watch<'_> {
         let (mut keys, mut wrong) = (Keys::listen(), false);
         let mut changed = BTreeSet::new();
         loop {
-            let round = self.round(&changed).await;
+            let cancel = self.cancel.clone();
+            // An engine or a registry that does not answer is no reason to wait.
+            let round = tokio::select! {
+                round = self.round(&changed) => round,
+                () = cancel.cancelled() => {
+                    self.quit().await?;
+                    return Err(Failure::Interrupted);
+                }
+            };
             match round {
                 Round::Same if wrong => self.note(format!("{}: mended, nothing to do", named(&changed))),
                 Round::Same => self.note(format!("{}: nothing to do", named(&changed))),

@@ -119,6 +119,11 @@ impl<'a> ContextBuilder<'a> {
     /// folder of its own: what other steps bring must not come along.
     pub fn project(&mut self, source: &str, exclude: &[String]) -> Result<Placed, Diagnostic> {
         let path = ProjectPath::join("", source).expect("sources are paths of the project");
+        if path.as_str() == OWN || path.as_str().starts_with(&format!("{OWN}/")) {
+            let error =
+                Diagnostic::error(format!("`{path}` cannot be copied: f3s keeps files of its own under that name"));
+            return Err(error.hint("rename the folder"));
+        }
         let prefix = if exclude.is_empty() && !path.as_str().is_empty() {
             String::new()
         } else {
@@ -159,6 +164,10 @@ impl<'a> ContextBuilder<'a> {
                 self.context.entries.insert(walk.at(path), entry);
                 Ok(false)
             }
+            Stat::Other => {
+                let error = Diagnostic::error(format!("`{path}` is neither file nor folder nor link"));
+                Err(error.hint("leave it out with `exclude` or `.dockerignore`"))
+            }
             Stat::Link { target } if *path == walk.root => {
                 // `COPY` follows a link that is named; so the file behind it travels under the link's name.
                 let behind = ProjectPath::join(path.folder(), &target).ok_or_else(|| {
@@ -187,6 +196,9 @@ impl<'a> ContextBuilder<'a> {
         }
     }
 }
+
+/// The folder of the context in which f3s puts what comes from elsewhere.
+const OWN: &str = ".f3s";
 
 /// Links that are followed before they are taken for a circle.
 const MAX_LINKS: u32 = 16;

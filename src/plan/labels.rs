@@ -14,17 +14,19 @@ pub fn added(
     base: Option<(String, Option<String>)>,
     source: Option<&str>,
 ) -> BTreeMap<String, String> {
+    let from_scratch = base.is_none();
     let (name, digest) = base.unzip();
-    let description = Some(recipe.description.clone()).filter(|text| !text.is_empty());
     // An image from `scratch` says so: it would inherit nothing, but a reader of labels cannot know.
     let values = [
-        ("title", Some(recipe.name.clone())),
-        ("description", description),
-        ("source", source.map(str::to_owned)),
-        ("base.name", Some(name.unwrap_or_else(|| "scratch".to_owned()))),
-        ("base.digest", digest.flatten()),
+        ("title", recipe.name.clone()),
+        ("description", recipe.description.clone()),
+        ("source", source.unwrap_or_default().to_owned()),
+        ("base.name", name.unwrap_or_else(|| "scratch".to_owned())),
+        ("base.digest", digest.flatten().unwrap_or_default()),
     ];
-    values.into_iter().filter_map(|(key, value)| Some((format!("{PREFIX}{key}"), value?))).collect()
+    // What is not known is said to be nothing: otherwise the image would inherit what its base says of itself.
+    let said = values.into_iter().filter(|(_, value)| !value.is_empty() || !from_scratch);
+    said.map(|(key, value)| (format!("{PREFIX}{key}"), value)).collect()
 }
 
 /// The URL of the remote `origin` of the project's git repository, without credentials.

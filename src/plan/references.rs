@@ -62,6 +62,24 @@ pub fn clashes(graph: &Graph, images: &[PlannedImage]) -> Vec<Diagnostic> {
             }
         }
     }
+    // An image that replaced what it rests on would rest on itself the next time.
+    for (index, image) in images.iter().enumerate() {
+        let Some((reference, owner)) =
+            image.external.iter().find_map(|external| owners.get(external).map(|owner| (external, *owner)))
+        else {
+            continue;
+        };
+        let recipe = &graph.images[index].recipe;
+        let origin = recipe.external_images().into_iter().find(|(other, _)| *other == reference).map(|(_, at)| at);
+        let place = origin.map_or_else(|| recipe.identity.clone(), |origin| origin.place.clone());
+        let error = Diagnostic::error(format!("`{reference}` is the image that `{}` makes", images[owner].name));
+        errors.push(error.at(place).hint(match owner == index {
+            true => {
+                "it would rest on itself the next time: give it another `name` or `tag`, or set a registry".to_owned()
+            }
+            false => format!("to rest on it write the recipe's name: `\"{}\"`", images[owner].key.recipe),
+        }));
+    }
     errors
 }
 

@@ -33,6 +33,8 @@ pub enum StepKind {
     Place(PlaceFile),
     // Steps that only set the image's configuration.
     Env(BTreeMap<String, String>),
+    /// Folders that come before those in `PATH`.
+    Path(Vec<String>),
     Label(BTreeMap<String, String>),
     Workdir(String),
     User(String),
@@ -58,6 +60,7 @@ impl StepKind {
             | StepKind::Unpack(_)
             | StepKind::Place(_) => false,
             StepKind::Env(_)
+            | StepKind::Path(_)
             | StepKind::Label(_)
             | StepKind::Workdir(_)
             | StepKind::User(_)

@@ -25,7 +25,13 @@ impl Logs {
 
     /// The file of an image's log; `back` 0 is the last run, 1 the one before.
     pub fn file(folder: &Path, image: &str, back: usize) -> PathBuf {
+        let image = image.replace('%', "%25").replace('/', "%2F");
         folder.join(if back == 0 { format!("{image}.log") } else { format!("{image}.{back}.log") })
+    }
+
+    /// The image whose log a file is, without its suffix.
+    pub fn image(stem: &str) -> String {
+        stem.replace("%2F", "/").replace("%25", "%")
     }
 
     /// Starts a log; earlier ones move back.

@@ -119,6 +119,19 @@ impl<'a, 'c> Call<'a, 'c> {
         list.iter().map(|item| self.text(what, item)).collect()
     }
 
+    /// A command as a list of words: the first is a program, any other may be empty.
+    pub fn words(&self, what: &str, value: &Dynamic) -> Outcome<Vec<String>> {
+        let list = value.clone().try_cast::<Array>().unwrap_or_default();
+        match list.split_first() {
+            // Says what is wrong with it.
+            None => self.texts(what, value),
+            Some((program, words)) => {
+                let words = words.iter().map(|word| self.string(what, word));
+                std::iter::once(self.text(what, program)).chain(words).collect()
+            }
+        }
+    }
+
     pub fn bool(&self, what: &str, value: &Dynamic) -> Outcome<bool> {
         value.as_bool().or_else(|_| self.wrong_type(what, "true or false", value))
     }

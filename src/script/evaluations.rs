@@ -86,6 +86,7 @@ fn look(world: &dyn World, path: &ProjectPath) -> String {
             world.list(path).map_or_else(|error| error.kind().to_string(), |names| names.join("/"))
         }
         Ok(Stat::Link { target }) => format!("link {target} {}", world.digest(path).unwrap_or_default()),
+        Ok(Stat::Other) => "other".to_owned(),
         Err(error) => error.kind().to_string(),
     }
 }

@@ -18,6 +18,9 @@ use crate::world::{Tracked, World};
 /// One edge to follow: its key, and the place that named it (`None` for the request itself).
 type Edge = (ImageKey, Option<Origin>);
 
+/// Variants of one recipe: more are a mistake in a list of values.
+const MAX_VARIANTS: usize = 500;
+
 /// What evaluating one edge gave: the image, or one for every variant.
 type Evaluated = Result<Vec<Recipe>, Vec<Diagnostic>>;
 
@@ -214,6 +217,11 @@ impl<'a> Loader<'a> {
         let bindings = Bindings { edge: key.params.clone(), set: self.settings(&key.recipe), axes: BTreeMap::new() };
         let first = interpreter.evaluate(project, &key.recipe, file, &text, bindings.clone(), sources)?;
         let variants = variants(&first, &bindings);
+        if variants.len() > MAX_VARIANTS {
+            let message = format!("the recipe makes {} variants; the limit is {MAX_VARIANTS}", variants.len());
+            let error = Diagnostic::error(message).at(first.identity.clone());
+            return Err(vec![error.hint("`--set NAME=VALUE` narrows a parameter to one of its values")]);
+        }
         let mut recipes = vec![first];
         for axes in variants.into_iter().skip(1) {
             let bindings = Bindings { axes, ..bindings.clone() };

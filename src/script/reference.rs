@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{interpreter, library};
+use super::{api, interpreter, library};
 
 /// One function that recipes may call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,9 +57,10 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
     let in_library: Vec<String> = library.iter().map(|raw| raw.name.clone()).collect();
     let mut docs: BTreeMap<String, FunctionDoc> = BTreeMap::new();
     for raw in native.into_iter().chain(library) {
-        // Private helpers, closures and operators are nobody's business.
+        // Private helpers, closures, operators and what only refuses are nobody's business.
         let is_word = raw.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if raw.name.starts_with('_') || !is_word || raw.name == "to_string" {
+        let refuses = raw.name == "to_string" || api::REFUSED.contains(&raw.name.as_str());
+        if raw.name.starts_with('_') || !is_word || refuses {
             continue;
         }
         let entry = docs.entry(raw.name.clone()).or_insert_with(|| FunctionDoc {

@@ -46,8 +46,16 @@ pub fn recipe_files(world: &dyn World, patterns: &[String]) -> Result<Vec<Recipe
             continue;
         }
         let folder = ProjectPath::join(path.folder(), "").expect("a folder of the project");
-        // A folder that is not there holds no recipes.
-        for file in world.list(&folder).unwrap_or_default() {
+        let listed = match world.list(&folder) {
+            Ok(files) => files,
+            // A folder that is not there holds no recipes.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                errors.push(Diagnostic::error(format!("`{folder}` cannot be read: {error}")));
+                continue;
+            }
+        };
+        for file in listed {
             let Some(stem) = file.strip_suffix(".rhai").filter(|_| glob.is_match(&file)) else { continue };
             let path = ProjectPath::join(folder.as_str(), &file).expect("a file of the project");
             match files.get(stem) {

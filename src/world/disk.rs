@@ -2,14 +2,13 @@
 //! by what `stat` says, as git's index is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Stat, World};
 use crate::digest;
@@ -103,24 +102,16 @@ impl Disk {
         let message = format!("`{path}` is a link that leaves the project: it leads to `{}`", resolved.display());
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
     }
-
-    fn hash(full: &Path) -> io::Result<String> {
-        let mut file = std::fs::File::open(full)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 128 * 1024];
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                return Ok(digest::hex(hasher.finalize()));
-            }
-            hasher.update(&buffer[..read]);
-        }
-    }
 }
 
 impl World for Disk {
     fn read(&self, path: &ProjectPath) -> io::Result<Arc<[u8]>> {
-        Ok(std::fs::read(self.locate_target(path)?)?.into())
+        let full = self.locate_target(path)?;
+        let metadata = std::fs::metadata(&full)?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        }
+        Ok(std::fs::read(full)?.into())
     }
 
     fn stat(&self, path: &ProjectPath) -> io::Result<Stat> {
@@ -132,8 +123,10 @@ impl World for Disk {
             Ok(Stat::Link { target: std::fs::read_link(&full)?.to_string_lossy().into_owned() })
         } else if metadata.is_dir() {
             Ok(Stat::Folder { mode })
-        } else {
+        } else if metadata.is_file() {
             Ok(Stat::File { size: metadata.size(), mode })
+        } else {
+            Ok(Stat::Other)
         }
     }
 
@@ -153,13 +146,17 @@ impl World for Disk {
 
     fn digest(&self, path: &ProjectPath) -> io::Result<String> {
         let full = self.locate_target(path)?;
-        let identity = Identity::of(&std::fs::metadata(&full)?);
+        let metadata = std::fs::metadata(&full)?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        }
+        let identity = Identity::of(&metadata);
         if let Some((known, digest)) = self.digests.lock().unwrap().known.get(&full)
             && *known == identity
         {
             return Ok(digest.clone());
         }
-        let digest = Disk::hash(&full)?;
+        let digest = digest::of_file(&full)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
         if now - identity.modified.max(identity.changed) > RACY_NANOSECONDS {
             let mut digests = self.digests.lock().unwrap();
@@ -183,6 +180,8 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let digests = self.digests.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (true, Some(file)) = (digests.grown, &digests.file) else { return };
+        // Other projects keep theirs here, too; what is gone is worth nothing to anybody.
+        digests.known.retain(|path, _| path.exists());
         if let Err(error) = write_atomically(file, &digests.known) {
             tracing::debug!(%error, file = %file.display(), "the digests of files could not be kept");
         }
@@ -242,6 +241,13 @@ mod tests {
         set_age(60);
         let second = Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap();
         assert_ne!(first, second);
+        // Both times the file was too young to be trusted; now what was kept is believed, whatever it is.
+        std::thread::sleep(std::time::Duration::from_nanos(RACY_NANOSECONDS as u64));
+        assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), second);
+        let kept = cache.path().join("digests.json");
+        let text = std::fs::read_to_string(&kept).unwrap();
+        std::fs::write(&kept, text.replace(&second, &first)).unwrap();
+        assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), first);
     }
 
     #[test]

@@ -11,7 +11,7 @@ RUN set -eu; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
     if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
-LABEL org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="Alpine 3.13 with tools for operations and the time zone of Shanghai." org.opencontainers.image.title="alpine"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="Alpine 3.13 with tools for operations and the time zone of Shanghai." org.opencontainers.image.title="alpine"
 
 # ops: registry.example.com/team/alpine:latest
 FROM f3s/alpine:FINGERPRINT AS final
@@ -42,7 +42,7 @@ RUN set -eu; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
     if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
-LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine:v3.13" org.opencontainers.image.description="Alpine with what operations need in every image: bash, vim, a MySQL client, glibc and a locale." org.opencontainers.image.title="alpine"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine:v3.13" org.opencontainers.image.description="Alpine with what operations need in every image: bash, vim, a MySQL client, glibc and a locale." org.opencontainers.image.title="alpine"
 
 # alpine-kona: registry.example.com/team/alpine-kona:latest
 FROM f3s/ops:FINGERPRINT AS final
@@ -54,7 +54,7 @@ RUN --mount=type=bind,source=.f3s/artifacts/381f816d428e5f25/TencentKona8.0.5.b1
     export JAVA_HOME='/opt/jdk'; \
     echo '#f3s 2'; (cd /opt/jdk; rm -rf release THIRD_PARTY_README LICENSE ASSEMBLY_EXCEPTION sample demo src.zip man lib/missioncontrol lib/visualvm lib/ant-javafx.jar lib/javafx-mx.jar lib/jconsole.jar jre/lib/amd64/libawt_xawt.so jre/lib/amd64/libjavafx_font_freetype.so jre/lib/amd64/libjavafx_font_pango.so jre/lib/amd64/libjavafx_font.so jre/lib/amd64/libjavafx_font_t2k.so jre/lib/amd64/libjavafx_iio.so jre/lib/amd64/libjfxwebkit.so jre/lib/desktop jre/lib/ext/jfxrt.jar jre/lib/fonts jre/lib/locale jre/lib/oblique-fonts jre/lib/deploy.jar legal jmods lib/src.zip lib/libawt_xawt.so docs)
 ENV JAVA_HOME="/opt/jdk"
-LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine:latest" org.opencontainers.image.description="Alpine with Tencent Kona JDK 8, trimmed." org.opencontainers.image.title="alpine-kona"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine:latest" org.opencontainers.image.description="Alpine with Tencent Kona JDK 8, trimmed." org.opencontainers.image.title="alpine-kona"
 
 # alpine-kona-skywalking: registry.example.com/team/alpine-kona-skywalking:latest
 FROM f3s/alpine-kona:FINGERPRINT AS final
@@ -63,7 +63,7 @@ RUN --mount=type=bind,source=.f3s/artifacts/86afc42c0b1d1f87/apache-skywalking-a
     set -eu; exec 2>&1; \
     echo '#f3s 0'; mkdir -p /3.app/skywalking.new; tar -xpf /dev/f3s/1/apache-skywalking-apm-8.5.0.tar -C /3.app/skywalking.new; \
     echo '#f3s 1'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
-LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="The Kona JDK with the agent of Apache SkyWalking." org.opencontainers.image.title="alpine-kona-skywalking"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="The Kona JDK with the agent of Apache SkyWalking." org.opencontainers.image.title="alpine-kona-skywalking"
 
 # alpine-nginx: registry.example.com/team/alpine-nginx:latest
 FROM f3s/alpine-kona:FINGERPRINT AS final
@@ -73,7 +73,7 @@ COPY scripts/nginx/default.conf /etc/nginx/http.d/default.conf
 COPY scripts/nginx/nginx.conf /etc/nginx/nginx.conf
 EXPOSE 80 443
 CMD ["/usr/sbin/nginx","-g","daemon off;","-c","/etc/nginx/nginx.conf"]
-LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="nginx on the Kona base." org.opencontainers.image.title="alpine-nginx"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="nginx on the Kona base." org.opencontainers.image.title="alpine-nginx"
 
 # centos: registry.example.com/team/centos:v7.8
 FROM scratch AS final
@@ -123,7 +123,7 @@ RUN --mount=type=bind,source=.f3s/artifacts/0eeb2c89079ed121/bzm-parallel-0.7.ta
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
     echo '#f3s 0'; mkdir -p /tmp/plugin; tar -xpf /dev/f3s/1/bzm-parallel-0.7.tar -C /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
-LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="Apache JMeter with its standard plugins, pepper-box and bzm-parallel." org.opencontainers.image.title="jmeter-base"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="Apache JMeter with its standard plugins, pepper-box and bzm-parallel." org.opencontainers.image.title="jmeter-base"
 
 # jmeter-grafana-reporter: registry.example.com/team/jmeter-grafana-reporter:latest
 FROM golang:1.14.7-alpine3.12 AS build
@@ -150,18 +150,18 @@ RUN set -eu; \
     if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
 COPY --from=build /go/bin/grafana-reporter /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/grafana-reporter","-ip","jmeter-grafana:3000"]
-LABEL org.opencontainers.image.base.name="alpine:3.12" org.opencontainers.image.description="Reports of JMeter runs as PDF, from Grafana, with LaTeX and a Chinese font." org.opencontainers.image.title="jmeter-grafana-reporter"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.12" org.opencontainers.image.description="Reports of JMeter runs as PDF, from Grafana, with LaTeX and a Chinese font." org.opencontainers.image.title="jmeter-grafana-reporter"
 
 # jmeter-master: registry.example.com/team/jmeter-master:latest
 FROM f3s/jmeter-base:FINGERPRINT AS final
 MAINTAINER westzhao
 EXPOSE 60000
-LABEL org.opencontainers.image.base.name="registry.example.com/team/jmeter-base:latest" org.opencontainers.image.description="JMeter controller: runs a test plan and drives the slaves." org.opencontainers.image.title="jmeter-master"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/jmeter-base:latest" org.opencontainers.image.description="JMeter controller: runs a test plan and drives the slaves." org.opencontainers.image.title="jmeter-master"
 
 # jmeter-slave: registry.example.com/team/jmeter-slave:latest
 FROM f3s/jmeter-base:FINGERPRINT AS final
 MAINTAINER westzhao
 EXPOSE 1099 50000
 ENTRYPOINT $JMETER_HOME/bin/jmeter-server -Dserver.rmi.localport=50000 -Dserver_port=1099
-LABEL org.opencontainers.image.base.name="registry.example.com/team/jmeter-base:latest" org.opencontainers.image.description="JMeter slave: generates load as the controller says." org.opencontainers.image.title="jmeter-slave"
+LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/jmeter-base:latest" org.opencontainers.image.description="JMeter slave: generates load as the controller says." org.opencontainers.image.title="jmeter-slave"
 

@@ -76,7 +76,7 @@ impl Lowerer<'_> {
             flags.extend(mounts.flags.into_iter().filter(|flag| !flags.contains(flag)).collect::<Vec<_>>());
             numbers.push(number);
         }
-        self.write_run(None, &flags, &body, &numbers);
+        self.write_run(None, &flags, &body, &numbers)?;
         for (number, config) in later {
             let text = instruction::configuration(config, &self.shell)?;
             self.out.configuration(&text, &[number], false);
@@ -102,17 +102,17 @@ impl Lowerer<'_> {
                 return Ok((Body::of_run(run), true));
             }
             StepKind::Write(write) => {
-                let source = mounts.bind(&self.write_source(write), None);
+                let source = mounts.bind(&self.write_source(write), None)?;
                 file(&mut body, &source, &write.target);
                 owner(&mut body, &write.target, write.chown.as_deref(), write.chmod.as_deref());
             }
             StepKind::Place(place) => {
-                let source = mounts.bind(&self.place_source(place), None);
+                let source = mounts.bind(&self.place_source(place), None)?;
                 file(&mut body, &source, &place.target);
                 owner(&mut body, &place.target, place.chown.as_deref(), place.chmod.as_deref());
             }
             StepKind::Unpack(unpack) => {
-                let source = mounts.bind(&self.unpack_source(unpack), None);
+                let source = mounts.bind(&self.unpack_source(unpack), None)?;
                 let target = shell::quote(&unpack.target);
                 body.command(&format!("mkdir -p {target}"));
                 body.command(&format!("tar -xpf {} -C {target}", shell::quote(&source)));
@@ -129,13 +129,6 @@ impl Lowerer<'_> {
         let sources: Vec<(String, Option<bool>)> = match &copy.from {
             CopySource::Project => {
                 let placed = self.project_sources(copy)?;
-                if let Some(odd) = placed.iter().find(|placed| !is_plain(&placed.path)) {
-                    return Err(Diagnostic::error(format!(
-                        "`{}` cannot join a layer of several steps: its name has unusual characters",
-                        odd.path
-                    ))
-                    .hint("copy it outside of `layer(..)`, or rename it"));
-                }
                 placed.into_iter().map(|placed| (placed.path, Some(placed.folder))).collect()
             }
             CopySource::Stage(_) | CopySource::Image(_) => {
@@ -151,7 +144,7 @@ impl Lowerer<'_> {
         }
         let folder_target = copy.target.ends_with('/');
         for (path, folder) in sources {
-            let source = mounts.bind(&path, from.as_deref());
+            let source = mounts.bind(&path, from.as_deref())?;
             let target = match folder_target {
                 true => format!("{}{}", copy.target, path.rsplit('/').next().unwrap_or_default()),
                 false => copy.target.clone(),
@@ -184,16 +177,14 @@ fn in_the_middle(step: &Step) -> Result<Vec<String>, Diagnostic> {
     };
     match &step.kind {
         StepKind::Env(pairs) => Ok(pairs.iter().map(|(name, value)| script::export(name, value)).collect()),
+        StepKind::Path(folders) => {
+            Ok(vec![format!("export PATH={}:\"$PATH\"", shell::always_quote(&folders.join(":")))])
+        }
         StepKind::Workdir(_) => refused("workdir"),
         StepKind::User(_) => refused("user"),
         StepKind::Shell(_) => refused("shell"),
         _ => Ok(Vec::new()),
     }
-}
-
-/// True for a path that can stand in the flag of a mount, which knows no quotes.
-fn is_plain(path: &str) -> bool {
-    path.chars().all(|c| c.is_ascii_alphanumeric() || "/._+-@%".contains(c))
 }
 
 fn file(body: &mut Body, source: &str, target: &str) {
@@ -219,13 +210,14 @@ struct Mounts {
 
 impl Mounts {
     /// Mounts a path of the context, or of `from`; returns where.
-    fn bind(&mut self, source: &str, from: Option<&str>) -> String {
+    fn bind(&mut self, source: &str, from: Option<&str>) -> Result<String, Diagnostic> {
+        let source = instruction::plain(source)?;
         let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let at = if self.flags.is_empty() { String::new() } else { format!("{}/", self.flags.len() + 1) };
         let target = format!("/dev/f3s/{}/{at}{name}", self.number).trim_end_matches('/').to_owned();
         let from = from.map(|from| format!("from={from},")).unwrap_or_default();
         self.flags.push(format!("--mount=type=bind,{from}source={source},target={target}"));
-        target
+        Ok(target)
     }
 }
 

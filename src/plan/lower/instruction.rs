@@ -31,7 +31,7 @@ fn source_word(source: &str) -> String {
         match c {
             // The word is read twice: for variables, then as a pattern.
             '*' | '?' | '[' | '\\' => word.push_str("\\\\"),
-            '$' => word.push('\\'),
+            '$' | '"' | '\'' => word.push('\\'),
             _ => {}
         }
         if c == '\\' {
@@ -45,21 +45,37 @@ fn source_word(source: &str) -> String {
 
 /// The flag of a mount; what it binds joins the context.
 pub fn mount(mount: &Mount, context: &mut ContextBuilder) -> Result<String, Diagnostic> {
-    let target = &mount.target;
+    let target = plain(&mount.target)?;
     Ok(match &mount.kind {
-        MountKind::Cache { id } => format!("--mount=type=cache,id={id},target={target}"),
+        MountKind::Cache { id } => format!("--mount=type=cache,id={},target={target}", plain(id)?),
         MountKind::Tmpfs => format!("--mount=type=tmpfs,target={target}"),
         MountKind::Bind { source } => {
             let placed = context.project(source.as_str(), &[])?;
-            format!("--mount=type=bind,source={},target={target}", placed.path)
+            format!("--mount=type=bind,source={},target={target}", plain(&placed.path)?)
         }
     })
+}
+
+/// What stands in the flag of a mount, which is read as CSV, as a word and for variables.
+///
+/// Errors: characters that mean something in one of them.
+pub fn plain(text: &str) -> Result<&str, Diagnostic> {
+    if text.chars().all(|c| c.is_alphanumeric() || "/._+-@%~:".contains(c)) {
+        return Ok(text);
+    }
+    let error = Diagnostic::error(format!("`{text}` cannot be mounted: it has unusual characters"));
+    Err(error.hint("rename it: letters, digits and `/._+-@%~:` are usual"))
 }
 
 /// The instruction of a step that only sets configuration.
 pub fn configuration(step: &StepKind, shell: &[String]) -> Result<String, Diagnostic> {
     Ok(match step {
         StepKind::Env(pairs) => format!("ENV {}", assignments(pairs)?),
+        StepKind::Path(folders) => {
+            // The one variable that is expanded: the image's own.
+            let folders = quote::double(&folders.join(":"));
+            format!("ENV PATH={}:$PATH\"", folders.trim_end_matches('"'))
+        }
         StepKind::Label(pairs) => format!("LABEL {}", assignments(pairs)?),
         StepKind::Workdir(path) => format!("WORKDIR {}", quote::expanded(path)),
         StepKind::User(user) => format!("USER {}", quote::expanded(user)),
@@ -74,7 +90,8 @@ pub fn configuration(step: &StepKind, shell: &[String]) -> Result<String, Diagno
         StepKind::StopSignal(signal) => format!("STOPSIGNAL {signal}"),
         StepKind::Healthcheck(None) => "HEALTHCHECK NONE".to_owned(),
         StepKind::Healthcheck(Some(check)) => healthcheck(check, shell),
-        StepKind::Author(name) => format!("MAINTAINER {}", quote::expanded(name)),
+        // Here nothing is expanded.
+        StepKind::Author(name) => format!("MAINTAINER {name}"),
         StepKind::Run(_)
         | StepKind::Cleanup(_)
         | StepKind::Copy(_)

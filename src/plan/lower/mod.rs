@@ -72,7 +72,7 @@ impl Lowering<'_> {
             lowerer.stage(stage, steps.len());
             steps.extend(stage.steps.iter().cloned());
         }
-        lowerer.added_labels(&steps);
+        lowerer.added_labels();
         if !lowerer.errors.is_empty() {
             return Err(lowerer.errors);
         }
@@ -197,22 +197,35 @@ impl Lowerer<'_> {
         let flags = self.run_flags(run)?;
         let bodies = if self.input.fine { script::Body::of_each_command(run) } else { vec![script::Body::of_run(run)] };
         for body in bodies {
-            self.write_run(run.user.as_deref(), &flags, &body, &[number]);
+            self.write_run(run.user.as_deref(), &flags, &body, &[number])?;
         }
         Ok(())
     }
 
     /// Writes a `RUN`, as another user if asked for, who is set back afterwards.
-    fn write_run(&mut self, user: Option<&str>, flags: &[String], body: &script::Body, steps: &[usize]) {
-        if let Some(user) = user {
-            self.out.configuration(&format!("USER {}", quote::expanded(user)), &[], false);
-        }
-        self.out.layer(&body.instruction(flags, &self.shell), steps);
-        if user.is_some() {
-            // What an external base ends with is not known before it is there; root is what nearly all end with.
-            let back = self.user.as_ref().or(self.base_user.as_ref()).map_or("root", String::as_str);
-            self.out.configuration(&format!("USER {}", quote::expanded(back)), &[], false);
-        }
+    fn write_run(
+        &mut self,
+        user: Option<&str>,
+        flags: &[String],
+        body: &script::Body,
+        steps: &[usize],
+    ) -> Result<(), Diagnostic> {
+        let run = body.instruction(flags, &self.shell);
+        let Some(user) = user else {
+            self.out.layer(&run, steps);
+            return Ok(());
+        };
+        // What an image of a registry ends with is not known before it is there.
+        let Some(back) = self.user.as_ref().or(self.base_user.as_ref()) else {
+            let error = Diagnostic::error("it is not known which user comes after this command");
+            let hint = "say which one the base ends with, before this: `user(\"root\")` for most";
+            return Err(error.label("no recipe below says `user(..)`").hint(hint));
+        };
+        let back = format!("USER {}", quote::expanded(back));
+        self.out.configuration(&format!("USER {}", quote::expanded(user)), &[], false);
+        self.out.layer(&run, steps);
+        self.out.configuration(&back, &[], false);
+        Ok(())
     }
 
     /// The flags of a `RUN`: mounts, secrets, ssh, network.
@@ -223,6 +236,11 @@ impl Lowerer<'_> {
         }
         for secret in &run.secrets {
             flags.push(format!("--mount=type=secret,id={},target={},required=true", secret.id, secret.target));
+            // The builder asks for it by its id.
+            if self.secrets.iter().any(|other| other.id == secret.id && other.source != secret.source) {
+                let error = Diagnostic::error(format!("the secret `{}` has two sources in this recipe", secret.id));
+                return Err(error.hint("give each its own id; `target` says under which name a command sees it"));
+            }
             if !self.secrets.contains(secret) {
                 self.secrets.push(secret.clone());
             }
@@ -283,8 +301,10 @@ impl Lowerer<'_> {
     }
 
     /// f3s's own labels, last: a changed description costs no layer. What the recipe sets stays.
-    fn added_labels(&mut self, steps: &[Step]) {
+    fn added_labels(&mut self) {
         self.out.end_identity();
+        // What a build stage sets stays there.
+        let steps = &self.input.recipe.image.steps;
         let set_by_recipe = |name: &str| {
             steps.iter().any(|step| matches!(&step.kind, StepKind::Label(labels) if labels.contains_key(name)))
         };

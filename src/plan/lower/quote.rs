@@ -12,9 +12,10 @@ pub fn double(value: &str) -> String {
     quoted + "\""
 }
 
-/// A word of an instruction in which variables would be expanded.
+/// A word of an instruction in which variables would be expanded and quotes removed, also within a list in JSON.
 pub fn expanded(word: &str) -> String {
-    word.replace('\\', "\\\\").replace('$', "\\$")
+    let escaped = |c: char| matches!(c, '\\' | '$' | '"' | '\'').then_some('\\').into_iter().chain([c]);
+    word.chars().flat_map(escaped).collect()
 }
 
 /// A list of words in JSON, as the exec form takes it.

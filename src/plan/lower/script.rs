@@ -61,9 +61,7 @@ impl Body {
     }
 
     pub fn command(&mut self, command: &str) {
-        let command = command.trim();
-        // `a;` and another `;` is a syntax error.
-        let command = if command.ends_with(";;") { command } else { command.trim_end_matches(';').trim_end() };
+        let command = without_last_semicolon(command.trim());
         if command.is_empty() {
             return;
         }
@@ -132,6 +130,13 @@ pub fn export(name: &str, value: &str) -> String {
     format!("export {name}={}", shell::always_quote(value))
 }
 
+/// `a;` and another `;` would be a syntax error. `\;` is an argument, as of `find -exec`, and `;;` ends a case.
+fn without_last_semicolon(command: &str) -> &str {
+    let Some(before) = command.strip_suffix(';').filter(|before| !before.ends_with(';')) else { return command };
+    let escapes = before.len() - before.trim_end_matches('\\').len();
+    if escapes % 2 == 1 { command } else { before.trim_end() }
+}
+
 /// True for a command that would mean something else within one line behind `;`: several lines, comments,
 /// here-documents (which newer Dockerfile frontends would take for their own), background jobs.
 fn needs_lines(command: &str) -> bool {
@@ -166,7 +171,17 @@ mod tests {
         assert_eq!(lowered(&["a"]), "RUN set -eu; a");
         assert_eq!(lowered(&["a;", "b"]), "RUN set -eu; \\\n    a; \\\n    b");
         assert_eq!(lowered(&["a || b"]), "RUN set -eu; a || b");
+        assert_eq!(lowered(&["find . -exec rm {} \\;", "b"]), "RUN set -eu; \\\n    find . -exec rm {} \\;; \\\n    b");
         assert_eq!(lowered(&["a | b"]), "RUN set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; a | b");
+    }
+
+    #[test]
+    fn only_a_semicolon_that_ends_a_command_goes() {
+        for (command, kept) in
+            [("a;", "a"), ("a ;", "a"), (r"a \;", r"a \;"), (r"a \\;", r"a \\"), ("a) b;;", "a) b;;")]
+        {
+            assert_eq!(without_last_semicolon(command), kept);
+        }
     }
 
     #[test]

@@ -26,9 +26,18 @@ fn checked(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<BTreeMap<Str
     Ok(pairs)
 }
 
+fn record_env(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<()> {
+    if pairs.get("PATH").is_some_and(|value| value.contains("$PATH") || value.contains("${PATH}")) {
+        let error = call.error("`$PATH` would be taken as it is, and the image would find no program");
+        return Err(raise(error.hint("`add_to_path(\"/opt/x/bin\")` puts a folder before those that are there")));
+    }
+    call.record(StepKind::Env(pairs));
+    Ok(())
+}
+
 fn command(call: &Call, value: &Dynamic) -> Outcome<Command> {
     if value.is_array() {
-        Ok(Command::Exec(call.texts("command", value)?))
+        Ok(Command::Exec(call.words("command", value)?))
     } else {
         Ok(Command::Shell(call.text("command", value)?))
     }
@@ -40,8 +49,12 @@ fn port(call: &Call, value: &Dynamic) -> Outcome<String> {
         Err(_) => call.text("port", value)?,
     };
     let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-    let valid = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    let ports = range.split_once('-').map_or_else(|| valid(range), |(from, to)| valid(from) && valid(to));
+    let number = |port: &str| {
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        port.parse::<u16>().ok().filter(|port| digits && *port > 0)
+    };
+    let (from, to) = range.split_once('-').unwrap_or((range, range));
+    let ports = number(from).zip(number(to)).is_some_and(|(from, to)| from <= to);
     if !ports || !matches!(protocol, "tcp" | "udp" | "sctp") {
         let error = call.error(format!("`{text}` is no port"));
         return Err(raise(error.hint("write `80`, `\"53/udp\"` or `\"7000-7010\"`")));
@@ -73,7 +86,8 @@ fn seconds(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
 pub mod functions {
     /// Sets variables of the image's environment.
     ///
-    /// Takes a name and a value, or a map of them. Values are taken as they are: `$` means nothing.
+    /// Takes a name and a value, or a map of them. Values are taken as they are: `$` means nothing; `add_to_path` is there
+    /// for `PATH`.
     ///
     /// ```rhai
     /// env("JAVA_HOME", "/opt/jdk");
@@ -87,7 +101,29 @@ pub mod functions {
     pub fn env(ctx: NativeCallContext, name: Dynamic, value: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let pairs = pairs(&call, &name, &value)?;
-        call.record(StepKind::Env(pairs));
+        super::record_env(&call, pairs)
+    }
+
+    /// Puts folders, one absolute path or a list of them, before those in which the image looks for programs.
+    ///
+    /// ```rhai
+    /// add_to_path("/opt/jdk/bin");
+    /// ```
+    /// ```dockerfile
+    /// ENV PATH="/opt/jdk/bin:$PATH"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn add_to_path(ctx: NativeCallContext, folders: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let list = folders.clone().try_cast::<Array>().unwrap_or_else(|| vec![folders.clone()]);
+        let folders = list.iter().map(|folder| call.absolute("folder", folder)).collect::<Outcome<Vec<_>>>()?;
+        if let Some(odd) = folders.iter().find(|folder| folder.contains(':')) {
+            return call.fail(format!("`{odd}` would be two folders: it has a `:`"));
+        }
+        if folders.is_empty() {
+            return call.fail("`add_to_path` takes at least one folder");
+        }
+        call.record(StepKind::Path(folders));
         Ok(())
     }
 
@@ -95,8 +131,7 @@ pub mod functions {
     pub fn env_map(ctx: NativeCallContext, variables: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let pairs = checked(&call, call.text_map("variables", &variables)?)?;
-        call.record(StepKind::Env(pairs));
-        Ok(())
+        super::record_env(&call, pairs)
     }
 
     /// Sets labels of the image.
@@ -249,7 +284,7 @@ pub mod functions {
         if !words.is_array() {
             return call.wrong_type("words", "a list of strings", &words);
         }
-        let words = call.texts("words", &words)?;
+        let words = call.words("words", &words)?;
         call.record(StepKind::Shell(words));
         Ok(())
     }

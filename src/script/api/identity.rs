@@ -129,7 +129,7 @@ pub mod functions {
     /// description("JMeter controller");
     /// ```
     /// ```dockerfile
-    /// LABEL org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="JMeter controller" org.opencontainers.image.title="example"
+    /// LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="JMeter controller" org.opencontainers.image.source="" org.opencontainers.image.title="example"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn description(ctx: NativeCallContext, text: Dynamic) -> Outcome<()> {

@@ -13,6 +13,9 @@ mod structure;
 
 use rhai::{Engine, Shared, exported_module};
 
+use super::arguments::{Outcome, raise};
+use crate::diagnostic::Diagnostic;
+
 /// Registers every host function globally.
 pub fn register(engine: &mut Engine) {
     for module in [
@@ -34,13 +37,27 @@ pub fn register(engine: &mut Engine) {
     refuse_in_texts::<structure::StageHandle>(engine, "a stage");
     refuse_in_texts::<structure::ImageHandle>(engine, "an image");
     refuse_in_texts::<parameters::Choices>(engine, "a list of choices");
+    // Its name differs from run to run.
+    refuse_in_texts::<rhai::FnPtr>(engine, "a function");
+    refuse_standard(engine);
+}
+
+/// Functions of the language that would end a recipe before its end, or wait.
+pub const REFUSED: [&str; 2] = ["exit", "sleep"];
+
+fn refuse_standard(engine: &mut Engine) {
+    let [exit, sleep] = REFUSED;
+    let refused =
+        |name: &'static str| -> Outcome<()> { Err(raise(Diagnostic::error(format!("a recipe cannot `{name}`")))) };
+    engine.register_fn(exit, move || refused(exit));
+    engine.register_fn(exit, move |_: rhai::Dynamic| refused(exit));
+    engine.register_fn(sleep, move |_: i64| refused(sleep));
 }
 
 /// A handle is no text: joined to one it would be its Rust name.
 fn refuse_in_texts<T: rhai::Variant + Clone>(engine: &mut Engine, what: &'static str) {
-    use super::arguments::{Outcome, raise};
     let refused = move || -> Outcome<rhai::ImmutableString> {
-        Err(raise(crate::diagnostic::Diagnostic::error(format!("{what} cannot be joined to a text"))))
+        Err(raise(Diagnostic::error(format!("{what} cannot be joined to a text"))))
     };
     engine.register_fn("+", move |_: rhai::ImmutableString, _: T| refused());
     engine.register_fn("+", move |_: T, _: rhai::ImmutableString| refused());
