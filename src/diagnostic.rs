@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use serde::Serialize;
 
@@ -174,20 +174,28 @@ impl fmt::Display for Diagnostics {
 impl std::error::Error for Diagnostics {}
 
 /// The text of every script that was read, by the file name that stands in `Place::file`: what a caret is drawn under.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(BTreeMap<Arc<str>, Arc<str>>);
+/// Clones share them: a report sees what is read after it began.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Arc<RwLock<BTreeMap<Arc<str>, Arc<str>>>>);
 
 impl Sources {
     pub fn insert(&mut self, file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) {
-        self.0.insert(file.into(), text.into());
+        self.texts_mut().insert(file.into(), text.into());
     }
 
-    pub fn get(&self, file: &str) -> Option<&str> {
-        self.0.get(file).map(|text| &**text)
+    pub fn get(&self, file: &str) -> Option<Arc<str>> {
+        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(file).cloned()
     }
 
-    pub fn extend(&mut self, other: Sources) {
-        self.0.extend(other.0);
+    pub fn extend(&mut self, other: &Sources) {
+        if !Arc::ptr_eq(&self.0, &other.0) {
+            let texts = other.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+            self.texts_mut().extend(texts);
+        }
+    }
+
+    fn texts_mut(&mut self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, Arc<str>>> {
+        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -7,7 +7,7 @@ mod tracked;
 
 pub use disk::Disk;
 pub use memory::Memory;
-pub use tracked::Tracked;
+pub use tracked::{Answers, Tracked};
 
 use std::collections::BTreeSet;
 use std::io;

@@ -68,9 +68,9 @@ fn by_file(places: Vec<Marked<'_>>) -> Vec<(&str, Vec<Marked<'_>>)> {
 fn add_snippet<'a>(group: Group<'a>, file: &'a str, places: &[Marked<'a>], sources: &'a Sources) -> Group<'a> {
     match sources.get(file).filter(|text| !text.is_empty()) {
         Some(text) => {
-            let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text).path(file).fold(true);
+            let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text.to_string()).path(file).fold(true);
             let annotations = places.iter().map(|(place, label, kind)| {
-                let annotation = kind.span(span(text, place));
+                let annotation = kind.span(span(&text, place));
                 if label.is_empty() { annotation } else { annotation.label(label.clone()) }
             });
             group.element(snippet.annotations(annotations))

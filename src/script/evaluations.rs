@@ -1,15 +1,14 @@
 //! Evaluations of earlier rounds: a recipe is evaluated again only when something that it read has changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::Setting;
 use super::recorder::Project;
 use crate::diagnostic::Sources;
 use crate::digest;
-use crate::path::ProjectPath;
 use crate::recipe::{ImageKey, Recipe};
-use crate::world::{Stat, World};
+use crate::world::{Answers, World};
 
 /// Kept between the rounds of watch mode; a new one for everybody else.
 #[derive(Default)]
@@ -27,8 +26,8 @@ struct Kept {
 struct Evaluation {
     recipes: Vec<Recipe>,
     sources: Sources,
-    /// What was read, and as what it was found.
-    read: BTreeMap<ProjectPath, String>,
+    /// What it was told when it asked: what it saw, not what stood there afterwards.
+    answers: Answers,
 }
 
 impl Evaluations {
@@ -55,39 +54,18 @@ impl Evaluations {
     pub(super) fn fresh(&self, edge: &ImageKey, world: &dyn World, sources: &mut Sources) -> Option<Vec<Recipe>> {
         let kept = self.lock();
         let evaluation = kept.by_edge.get(edge)?;
-        if evaluation.read.iter().any(|(path, found)| look(world, path) != *found) {
+        if !evaluation.answers.hold(world) {
             return None;
         }
-        sources.extend(evaluation.sources.clone());
+        sources.extend(&evaluation.sources);
         Some(evaluation.recipes.clone())
     }
 
-    pub(super) fn keep(
-        &self,
-        edge: &ImageKey,
-        recipes: &[Recipe],
-        sources: &Sources,
-        world: &dyn World,
-        read: BTreeSet<ProjectPath>,
-    ) {
-        let read = read.into_iter().map(|path| (path.clone(), look(world, &path))).collect();
-        let evaluation = Evaluation { recipes: recipes.to_vec(), sources: sources.clone(), read };
+    pub(super) fn keep(&self, edge: &ImageKey, recipes: &[Recipe], sources: &Sources, answers: Answers) {
+        let evaluation = Evaluation { recipes: recipes.to_vec(), sources: sources.clone(), answers };
         let mut kept = self.lock();
         kept.count += 1;
         kept.by_edge.insert(edge.clone(), evaluation);
-    }
-}
-
-/// What stands at a path, in a word that changes when it does.
-fn look(world: &dyn World, path: &ProjectPath) -> String {
-    match world.stat(path) {
-        Ok(Stat::File { .. }) => world.digest(path).unwrap_or_else(|error| error.kind().to_string()),
-        Ok(Stat::Folder { .. }) => {
-            world.list(path).map_or_else(|error| error.kind().to_string(), |names| names.join("/"))
-        }
-        Ok(Stat::Link { target }) => format!("link {target} {}", world.digest(path).unwrap_or_default()),
-        Ok(Stat::Other) => "other".to_owned(),
-        Err(error) => error.kind().to_string(),
     }
 }
 

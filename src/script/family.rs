@@ -182,7 +182,7 @@ impl<'a> Loader<'a> {
         results
             .into_values()
             .map(|(result, read)| {
-                sources.extend(read);
+                sources.extend(&read);
                 result
             })
             .collect()
@@ -195,7 +195,7 @@ impl<'a> Loader<'a> {
         let world = Arc::new(Tracked::new(self.project.world.clone()));
         let project = Arc::new(Project { world: world.clone(), ..self.project.clone() });
         let recipes = self.evaluate_anew(interpreter, &project, key, sources)?;
-        self.evaluations.keep(key, &recipes, sources, &*self.project.world, world.reads());
+        self.evaluations.keep(key, &recipes, sources, world.answers());
         Ok(recipes)
     }
 

@@ -97,7 +97,7 @@ impl Interpreter {
         let result = self.engine.run_ast(&ast);
         self.engine.set_default_tag(Dynamic::UNIT);
         let mut recorder = recording.lock();
-        sources.extend(recorder.sources.clone());
+        sources.extend(&recorder.sources);
         match result {
             Ok(()) => recorder.finish(&header(text)).map_err(|error| vec![*error]),
             Err(error) => Err(errors::of_running(file, *error)),

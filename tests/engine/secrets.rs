@@ -12,7 +12,7 @@ fn a_secret_is_in_no_image_no_log_and_no_fingerprint() {
     let mut project = Project::new();
     project.recipe(
         "a",
-        "base(\"alpine:3.13\");\nrun(\"cat /run/secrets/token | wc -c >/length; cat /run/secrets/token; sha256sum /run/secrets/token >/dev/null\", #{ secrets: secret(\"token\") });\n",
+        "base(\"alpine:3.13\");\nrun(\": @; cat /run/secrets/token | wc -c >/length; cat /run/secrets/token; sha256sum /run/secrets/token >/dev/null\", #{ secrets: secret(\"token\") });\n",
     );
     let at = format!("--> scripts/{}.rhai:2:1", project.image("a"));
     project.f3s(&["build"]).fails(1, &["the host variable TOKEN is not set", &at]);

@@ -60,7 +60,7 @@ layer("one", || {
     write("/opt/text", "text\n", #{ chmod: "600" });
     copy("data", "/opt/data");
     env("WORD", "from the middle");
-    run("echo $WORD >/opt/word; cd /tmp");
+    run("echo $WORD >/opt/word; cd /tmp; : @");
     run("pwd >/opt/where; echo big >/opt/big");
     copy("/etc/os-release", "/opt/release", #{ from: "alpine:3.12" });
 });
@@ -90,6 +90,7 @@ fn commands_mean_what_they_say() {
         "a",
         r#"
 base("alpine:3.13");
+user("root");
 run("cat >/script <<'END'\nline # no comment\nEND\necho second >>/script");
 run(["echo one >/list # a comment", "echo two >>/list"]);
 run("id -un >/tmp/who; pwd >/tmp/where; echo $WORD >/tmp/word", #{ user: "nobody", workdir: "/tmp", env: #{ WORD: "it's" } });
