@@ -16,9 +16,11 @@ pub enum Event {
         images: usize,
         to_build: usize,
     },
+    /// Not `builds`: the image is there; its checks run, its tags move.
     ImageStarted {
         image: String,
         reason: String,
+        builds: bool,
     },
     /// A layer begins. `cached` layers have no end of their own.
     StepStarted {
@@ -141,6 +143,23 @@ pub enum Event {
     Note {
         message: String,
     },
+    /// What made watch mode look again: `scripts/a.rhai changed`.
+    Changed {
+        what: String,
+        /// The screen is to be cleared first.
+        #[serde(skip)]
+        clear: bool,
+    },
+    /// Nothing could be executed: scripts are wrong, or nobody answers.
+    Mistaken {
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// A line that the command of `f3s watch --exec` wrote.
+    CommandOutput {
+        line: String,
+    },
+    /// A change ended the round before it was done; what it still needs goes on in the next one.
+    Superseded,
     Finished(Summary),
 }
 
@@ -175,6 +194,10 @@ impl Event {
             | Event::PullFinished { .. }
             | Event::PullFailed { .. }
             | Event::Note { .. }
+            | Event::Changed { .. }
+            | Event::Mistaken { .. }
+            | Event::CommandOutput { .. }
+            | Event::Superseded
             | Event::Finished(_) => None,
         }
     }

@@ -20,6 +20,11 @@ impl Patterns {
         Patterns(lines.iter().filter_map(|line| Pattern::parse(line)).collect())
     }
 
+    /// True when something below a path that matches may be excepted.
+    pub fn has_exceptions(&self) -> bool {
+        self.0.iter().any(|pattern| pattern.except)
+    }
+
     pub fn matches(&self, path: &str) -> bool {
         let ancestors = || std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(folder, _)| folder));
         self.0

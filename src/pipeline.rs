@@ -15,7 +15,7 @@ use crate::recipe::ImageRef;
 use crate::script::{self, Evaluations, Request};
 use crate::world::World;
 
-pub use crate::engine::execute::{ExecuteOptions, Outcome, Stop, execute};
+pub use crate::engine::execute::{ExecuteOptions, Flights, Outcome, execute};
 
 /// Evaluates what was asked for and all it rests on, and orders it. No engine, no network. What `evaluations` of an earlier
 /// round still hold is not evaluated again.

@@ -1,13 +1,17 @@
 //! Watch mode's ear: waits for changes of exactly the paths that a world remembers having read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::path::ProjectPath;
+use crate::world::Stamp;
 
 /// Editors write a file in several steps, and `git switch` touches hundreds: a change is over when nothing has
 /// happened for so long.
@@ -20,59 +24,101 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Ear {
     root: PathBuf,
     watcher: Box<dyn Watcher + Send>,
-    events: mpsc::UnboundedReceiver<PathBuf>,
-    /// Folders that the watcher listens to.
-    folders: BTreeSet<PathBuf>,
-    /// What the last round read.
-    read: BTreeSet<PathBuf>,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    /// Folders that the watcher listens to, each with its device and inode: another folder may take its name.
+    folders: BTreeMap<PathBuf, (u64, u64)>,
+    /// What the last round read, and as what it was found.
+    read: BTreeMap<PathBuf, Stamp>,
+    /// What has changed since and was not handed out yet.
+    pending: BTreeSet<PathBuf>,
+    /// When the first of it was heard.
+    since: Option<Instant>,
+    complaint: Option<String>,
+}
+
+enum Heard {
+    /// A name came, went or was given to something else.
+    Name(PathBuf),
+    Content(PathBuf),
+    /// The system lost events, or the watcher failed: anything may have changed.
+    Anything,
 }
 
 impl Ear {
     /// `poll`: look at the files again and again, for file systems without events.
     pub fn new(root: &Path, poll: bool) -> notify::Result<Ear> {
-        let (sender, events) = mpsc::unbounded_channel();
+        let (sender, heard) = mpsc::unbounded_channel();
         let hear = move |event: notify::Result<Event>| {
-            let Ok(event) = event else { return };
-            // Reading a file is an event, too.
-            if matches!(event.kind, EventKind::Access(_)) {
-                return;
-            }
-            for path in event.paths {
-                let _ = sender.send(path);
+            for heard in what_is_heard(event) {
+                let _ = sender.send(heard);
             }
         };
         let watcher: Box<dyn Watcher + Send> = match poll {
-            true => {
-                let config = Config::default().with_poll_interval(POLL_INTERVAL).with_compare_contents(true);
-                Box::new(PollWatcher::new(hear, config)?)
-            }
+            true => Box::new(PollWatcher::new(hear, Config::default().with_poll_interval(POLL_INTERVAL))?),
             false => Box::new(RecommendedWatcher::new(hear, Config::default())?),
         };
-        Ok(Ear { root: root.to_owned(), watcher, events, folders: BTreeSet::new(), read: BTreeSet::new() })
+        Ok(Ear {
+            root: root.to_owned(),
+            watcher,
+            heard,
+            folders: BTreeMap::new(),
+            read: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            since: None,
+            complaint: None,
+        })
     }
 
-    /// Listens for changes of these paths, and of no others. Events of a file arrive from its folder, so that it may
-    /// vanish, come back, or be replaced by another.
-    pub fn listen(&mut self, read: &BTreeSet<ProjectPath>, extra: &[PathBuf]) {
-        self.read = read.iter().map(|path| self.root.join(path.as_str())).chain(extra.iter().cloned()).collect();
-        let mut wanted = BTreeSet::new();
-        for path in &self.read {
-            if path.is_dir() {
-                wanted.insert(path.clone());
-            }
-            let above = path.parent().unwrap_or(path).ancestors().find(|folder| folder.is_dir());
-            wanted.extend(above.map(Path::to_owned));
+    /// Listens for changes of these paths, too.
+    pub fn listen_also(&mut self, read: &BTreeMap<ProjectPath, Stamp>) {
+        let more = read.iter().map(|(path, stamp)| (self.root.join(path.as_str()), stamp.clone()));
+        self.read.extend(more.collect::<Vec<_>>());
+        self.watch_folders();
+    }
+
+    /// Listens for changes of these paths, and of no others. What is not any more as it was found is a change.
+    pub fn listen(&mut self, read: &BTreeMap<ProjectPath, Stamp>, extra: &[PathBuf]) {
+        let extra = extra.iter().map(|path| (path.clone(), Stamp::of(path)));
+        self.read =
+            read.iter().map(|(path, stamp)| (self.root.join(path.as_str()), stamp.clone())).chain(extra).collect();
+        self.watch_folders();
+        let missed: Vec<PathBuf> =
+            self.read.iter().filter(|(path, stamp)| Stamp::of(path) != **stamp).map(|(path, _)| path.clone()).collect();
+        missed.into_iter().for_each(|path| self.remember(path));
+    }
+
+    /// Events of a file arrive from its folder, so that it may vanish, come back, or be replaced by another; and so with
+    /// every folder up to the root.
+    fn watch_folders(&mut self) {
+        let mut wanted: BTreeSet<PathBuf> = BTreeSet::new();
+        for path in self.read.keys() {
+            let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+            // A setting may lie elsewhere: its own folder will do.
+            let own = path.parent().filter(|folder| !folder.starts_with(&self.root));
+            wanted.extend(above.chain(own).chain([path.as_path()]).filter(|path| path.is_dir()).map(Path::to_owned));
         }
-        for gone in self.folders.difference(&wanted) {
+        for gone in self.folders.keys().filter(|folder| !wanted.contains(*folder)) {
             // A folder that was removed is no longer watched anyway.
             let _ = self.watcher.unwatch(gone);
         }
-        for new in wanted.difference(&self.folders) {
-            if let Err(error) = self.watcher.watch(new, RecursiveMode::NonRecursive) {
-                tracing::warn!(%error, folder = %new.display(), "a folder cannot be watched");
+        let mut folders = BTreeMap::new();
+        for folder in wanted {
+            let Some(inode) = inode(&folder) else { continue };
+            if self.folders.get(&folder) != Some(&inode) {
+                let _ = self.watcher.unwatch(&folder);
+                if let Err(error) = self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                    self.complaint = Some(format!("`{}` cannot be watched: {error}", folder.display()));
+                    continue;
+                }
             }
+            folders.insert(folder, inode);
         }
-        self.folders = wanted;
+        self.folders = folders;
+    }
+
+    /// Why changes may go unheard, once.
+    pub fn complaint(&mut self) -> Option<String> {
+        self.complaint.take()
     }
 
     /// How many files and folders count.
@@ -83,101 +129,87 @@ impl Ear {
     /// Waits until something that was read has changed and all is quiet again. Returns what changed, relative to the
     /// project where it lies in it. Can be dropped and called again without losing a change.
     pub async fn change(&mut self) -> BTreeSet<PathBuf> {
-        let mut changed = BTreeSet::new();
-        while changed.is_empty() {
-            match self.events.recv().await {
-                Some(path) => self.note(path, &mut changed),
+        loop {
+            let heard = match self.since {
+                None => self.heard.recv().await,
+                Some(since) if since.elapsed() >= LONGEST => break,
+                Some(_) => match tokio::time::timeout(QUIET, self.heard.recv()).await {
+                    Ok(heard) => heard,
+                    Err(_) => break,
+                },
+            };
+            match heard {
+                Some(heard) => self.note(heard),
                 // The watcher is part of `self`: its end of the channel is open.
                 None => std::future::pending().await,
             }
         }
-        let start = tokio::time::Instant::now();
-        while start.elapsed() < LONGEST {
-            match tokio::time::timeout(QUIET, self.events.recv()).await {
-                Ok(Some(path)) => self.note(path, &mut changed),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        // Beside what was read, an editor's own files are not worth a word.
-        if changed.iter().any(|path| self.read.contains(&self.root.join(path))) {
-            changed.retain(|path| self.read.contains(&self.root.join(path)));
-        }
-        changed
+        self.since = None;
+        let changed = std::mem::take(&mut self.pending);
+        // Beside what was read, names of other files are not worth a word.
+        let read: BTreeSet<PathBuf> = changed.iter().filter(|path| self.read.contains_key(*path)).cloned().collect();
+        let worth = if read.is_empty() { changed } else { read };
+        worth.iter().map(|path| path.strip_prefix(&self.root).unwrap_or(path).to_owned()).collect()
     }
 
-    /// Keeps a path that was read, or that lies in a folder whose list was read.
-    fn note(&self, path: PathBuf, changed: &mut BTreeSet<PathBuf>) {
-        let listed = path.parent().is_some_and(|folder| self.read.contains(folder));
-        // A missing folder on the way to something that was looked for.
-        let above = self.read.iter().any(|read| read.starts_with(&path));
-        if self.read.contains(&path) || listed || above {
-            let short = path.strip_prefix(&self.root).map(Path::to_owned).unwrap_or(path);
-            changed.insert(short);
+    /// Keeps what was read, or may change the list of a folder that was.
+    fn note(&mut self, heard: Heard) {
+        match heard {
+            Heard::Anything => self.remember(self.root.clone()),
+            Heard::Content(path) if self.read.contains_key(&path) => self.remember(path),
+            Heard::Content(_) => {}
+            Heard::Name(path) => {
+                // The watcher may follow what bore the name before.
+                self.folders.retain(|folder, _| !folder.starts_with(&path));
+                let listed = path.parent().is_some_and(|folder| self.read.contains_key(folder)) && !is_editors(&path);
+                // A folder on the way to something that was read or looked for.
+                let above = || self.read.keys().any(|read| read.starts_with(&path));
+                if self.read.contains_key(&path) || listed || above() {
+                    self.remember(path);
+                }
+            }
         }
     }
+
+    fn remember(&mut self, path: PathBuf) {
+        self.pending.insert(path);
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+fn what_is_heard(event: notify::Result<Event>) -> Vec<Heard> {
+    let event = match event {
+        Ok(event) if !event.need_rescan() => event,
+        Ok(_) => return vec![Heard::Anything],
+        Err(error) => {
+            tracing::warn!(%error, "watching files");
+            return vec![Heard::Anything];
+        }
+    };
+    let heard: fn(PathBuf) -> Heard = match event.kind {
+        // Reading is an event, too; what was written through a mapping of memory shows when the file is closed.
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Heard::Content,
+        EventKind::Access(_) => return Vec::new(),
+        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(_) | EventKind::Remove(_) => Heard::Name,
+        EventKind::Modify(_) | EventKind::Any | EventKind::Other => Heard::Content,
+    };
+    event.paths.into_iter().map(heard).collect()
+}
+
+fn inode(folder: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(folder).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Files that editors keep beside the one that is edited: Vim's swap files and its probe, Emacs' locks and copies.
+fn is_editors(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let swap = name.starts_with('.') && [".swp", ".swo", ".swx", ".swpx"].iter().any(|suffix| name.ends_with(suffix));
+    swap || name == "4913"
+        || name.ends_with('~')
+        || name.starts_with(".#")
+        || (name.starts_with('#') && name.ends_with('#'))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(paths: &[&str]) -> BTreeSet<ProjectPath> {
-        paths.iter().map(|path| ProjectPath::join("", path).unwrap()).collect()
-    }
-
-    async fn heard(ear: &mut Ear) -> Vec<String> {
-        let changed = tokio::time::timeout(Duration::from_secs(10), ear.change()).await.expect("a change");
-        changed.into_iter().map(|path| path.display().to_string()).collect()
-    }
-
-    async fn hears_nothing(ear: &mut Ear) {
-        assert!(tokio::time::timeout(Duration::from_millis(300), ear.change()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn hears_what_was_read_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        let write = |path: &str, text: &str| std::fs::write(root.join(path), text).unwrap();
-        std::fs::create_dir(root.join("scripts")).unwrap();
-        write("scripts/a.rhai", "1");
-        write("other", "1");
-        let mut ear = Ear::new(&root, false).unwrap();
-        ear.listen(&read(&["scripts/a.rhai", "f3s.toml"]), &[]);
-        write("other", "2");
-        write("scripts/b.rhai", "1");
-        std::fs::read(root.join("scripts/a.rhai")).unwrap();
-        hears_nothing(&mut ear).await;
-
-        write("scripts/a.rhai", "2");
-        write("f3s.toml", "");
-        assert_eq!(heard(&mut ear).await, ["f3s.toml", "scripts/a.rhai"]);
-        // As editors do: a new file takes the old one's name.
-        write("scripts/a.new", "3");
-        std::fs::rename(root.join("scripts/a.new"), root.join("scripts/a.rhai")).unwrap();
-        assert_eq!(heard(&mut ear).await, ["scripts/a.rhai"]);
-
-        // A list that was read: new names count.
-        ear.listen(&read(&["scripts"]), &[]);
-        write("scripts/c.rhai", "1");
-        assert_eq!(heard(&mut ear).await, ["scripts/c.rhai"]);
-        // The folder itself goes and comes back.
-        std::fs::remove_dir_all(root.join("scripts")).unwrap();
-        assert!(heard(&mut ear).await.contains(&"scripts".to_owned()));
-        ear.listen(&read(&["scripts"]), &[]);
-        std::fs::create_dir(root.join("scripts")).unwrap();
-        assert_eq!(heard(&mut ear).await, ["scripts"]);
-    }
-
-    #[tokio::test]
-    async fn polling_hears_changes_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        std::fs::write(root.join("a"), "1").unwrap();
-        let mut ear = Ear::new(&root, true).unwrap();
-        ear.listen(&read(&["a"]), &[]);
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        std::fs::write(root.join("a"), "22").unwrap();
-        assert_eq!(heard(&mut ear).await, ["a"]);
-    }
-}
+mod tests;

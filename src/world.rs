@@ -5,7 +5,7 @@ mod disk;
 mod memory;
 mod tracked;
 
-pub use disk::Disk;
+pub use disk::{Disk, Stamp};
 pub use memory::Memory;
 pub use tracked::{Answers, Tracked};
 

@@ -10,11 +10,12 @@ use super::project::Project;
 use super::signals;
 use super::speaker::{Progress, Speaker};
 use crate::artifact::Store;
+use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
-use crate::pipeline::{self, ExecuteOptions, Outcome, Stock, Stop};
+use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
 use crate::plan::{PlanOptions, Present};
 
 #[derive(clap::Args)]
@@ -45,30 +46,38 @@ pub struct Flags {
     pub progress: Progress,
 }
 
+impl Flags {
+    pub fn jobs(&self) -> Option<usize> {
+        self.jobs.map(usize::from)
+    }
+}
+
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
-    let (events, speaker) = Speaker::start(args.flags.progress, global, &project, &sources);
+    let (events, speaker) = Speaker::start(args.flags.progress, global, &project.location(), &sources);
     let result = block_on(async {
-        let stop = Stop::default();
-        tokio::spawn(signals::cancel(stop.all.clone()));
+        let cancel = CancellationToken::new();
+        tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
         let (family, keep_going) = ((&graph, &sources), args.keep_going);
         let stocked = async {
-            let engine = connect(&project, true, &events).await?;
-            let stock = stock(&engine, family, (args.pull, keep_going), &events, &stop.all).await?;
+            let engine = connect(&project.config.engine, true, &events).await?;
+            let stock = stock(&engine, family, (args.pull, keep_going), &events, &cancel).await?;
             Ok::<_, Failure>((engine, stock))
         };
         let (engine, Stock { present, missing }) = tokio::select! {
             stocked = stocked => stocked?,
-            () = stop.all.cancelled() => return Err(Failure::Interrupted),
+            () = cancel.cancelled() => return Err(Failure::Interrupted),
         };
         let source_date_epoch = source_date_epoch()?;
         let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
         let plan = project.plan(family, &present, &wanted)?;
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
-        let options =
-            ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, &args.flags)? };
-        Ok::<Outcome, Failure>(pipeline::execute(&engine, &store, &plan, &options, &events, &stop).await)
+        let options = ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project)? };
+        let flights = Flights::new(cancel, jobs(&project, &args.flags));
+        let outcome = pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await;
+        flights.settle().await;
+        Ok::<Outcome, Failure>(outcome)
     });
     drop(events);
     speaker.join();
@@ -104,12 +113,16 @@ pub async fn stock(
     }
 }
 
+/// How many images are made at the same time, if somebody said so.
+pub fn jobs(project: &Project, flags: &Flags) -> Option<usize> {
+    flags.jobs().or(project.config.jobs)
+}
+
 /// How the project's images are built, unless a command says otherwise.
-pub fn options(project: &Project, flags: &Flags) -> Result<ExecuteOptions, Failure> {
+pub fn options(project: &Project) -> Result<ExecuteOptions, Failure> {
     let network = project.config.network.clone();
     Ok(ExecuteOptions {
         project: project.root.clone(),
-        jobs: flags.jobs.map(usize::from).or(project.config.jobs),
         build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()? },
         ..ExecuteOptions::default()
     })
@@ -125,11 +138,11 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 /// Finds the engine and, if `start` allows it, starts f3s's own.
-pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<Docker, Failure> {
+pub async fn connect(config: &EngineConfig, start: bool, events: &Events) -> Result<Docker, Failure> {
     let say = |message: String| {
         let _ = events.send(Event::Note { message });
     };
-    engine::connect(&project.config.engine, start, &say).await.map_err(|error| match error {
+    engine::connect(config, start, &say).await.map_err(|error| match error {
         // An address that is none.
         EngineError::Refused(diagnostic) => Failure::Usage(diagnostic),
         error => failure(error, &Sources::default()),
@@ -140,7 +153,7 @@ pub async fn connect(project: &Project, start: bool, events: &Events) -> Result<
 pub fn listing(project: &Project) -> Result<Present, Failure> {
     block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
-        match connect(project, false, &events).await {
+        match connect(&project.config.engine, false, &events).await {
             Ok(engine) => engine.present().await.map_err(|error| failure(error, &Sources::default())),
             // An address that was set and does not answer is worth the same word.
             Err(Failure::Unreachable(_)) => {

@@ -30,6 +30,15 @@ impl Failure {
         }
     }
 
+    /// What is to be said of it.
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        match self {
+            Failure::Reported | Failure::Unreachable(None) | Failure::Interrupted => Vec::new(),
+            Failure::Usage(one) | Failure::Failed(one, _) | Failure::Unreachable(Some((one, _))) => vec![one],
+            Failure::Wrong(all, _) => all.0,
+        }
+    }
+
     pub fn say(&self, global: &Global) {
         let none = Sources::default();
         let (diagnostics, sources) = match self {

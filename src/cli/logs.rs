@@ -8,7 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 use super::args::{Global, complete_recipe};
 use super::failure::Failure;
 use super::output;
-use super::project::Project;
+use super::project::Location;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::report::{LOGS_KEPT, Logs, bytes};
 
@@ -23,8 +23,7 @@ pub struct Args {
 }
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let project = Project::open(global, &[])?;
-    let folder = project.logs();
+    let folder = Location::find(global, &[])?.logs();
     let names = names(&folder);
     let Some(image) = &args.image else {
         let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

@@ -11,7 +11,6 @@ mod engine;
 mod failure;
 mod graph;
 mod init;
-mod keys;
 mod list;
 mod logs;
 mod man;

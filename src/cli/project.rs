@@ -26,9 +26,18 @@ pub struct Project {
     here: PathBuf,
 }
 
-impl Project {
+/// Where a command works.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The project's root.
+    pub root: PathBuf,
+    /// The folder that f3s works in: paths of recipes are relative to it.
+    here: PathBuf,
+}
+
+impl Location {
     /// `words`: the recipes as they were written; the project is looked for upward from the first that is a path.
-    pub fn open(global: &Global, words: &[String]) -> Result<Project, Failure> {
+    pub fn find(global: &Global, words: &[String]) -> Result<Location, Failure> {
         let here = match &global.directory {
             Some(directory) => directory.clone(),
             None => std::env::current_dir()?,
@@ -43,6 +52,29 @@ impl Project {
             Some(folder)
         });
         let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
+        Ok(Location { root, here })
+    }
+
+    /// Where the logs of the project's images are kept.
+    pub fn logs(&self) -> PathBuf {
+        let root = crate::digest::of(self.root.as_os_str().as_encoded_bytes());
+        cache_folder().join("logs").join(&root[..16])
+    }
+
+    /// The files that settings are read from, whether they exist or not.
+    pub fn settings(&self) -> Vec<PathBuf> {
+        let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty());
+        let named = named.and_then(|name| std::path::absolute(name).ok());
+        vec![named.unwrap_or_else(|| self.root.join(FILE))]
+    }
+}
+
+impl Project {
+    pub fn open(global: &Global, words: &[String]) -> Result<Project, Failure> {
+        Project::at(global, Location::find(global, words)?)
+    }
+
+    pub fn at(global: &Global, Location { root, here }: Location) -> Result<Project, Failure> {
         let mut config = read_config(&root)?;
         if config.jobs == Some(0) {
             let error =
@@ -61,10 +93,8 @@ impl Project {
         Ok(Project { root, config, world, cache, here })
     }
 
-    /// Where the logs of the project's images are kept.
-    pub fn logs(&self) -> PathBuf {
-        let root = crate::digest::of(self.root.as_os_str().as_encoded_bytes());
-        self.cache.join("logs").join(&root[..16])
+    pub fn location(&self) -> Location {
+        Location { root: self.root.clone(), here: self.here.clone() }
     }
 
     pub fn request(&self, select: &Select) -> Request {
@@ -88,17 +118,21 @@ impl Project {
 
     /// Evaluates and orders what was asked for.
     pub fn load(&self, select: &Select) -> Result<(Graph, Sources), Failure> {
-        self.load_again(select, &Evaluations::default())
+        let mut sources = Sources::default();
+        let graph = self.load_again(select, &mut sources, &Evaluations::default())?;
+        Ok((graph, sources))
     }
 
-    /// As `load`, with the evaluations of an earlier round.
-    pub fn load_again(&self, select: &Select, evaluations: &Evaluations) -> Result<(Graph, Sources), Failure> {
-        let mut sources = Sources::default();
+    /// As `load`, with the evaluations of an earlier round. `sources` get what is read.
+    pub fn load_again(
+        &self,
+        select: &Select,
+        sources: &mut Sources,
+        evaluations: &Evaluations,
+    ) -> Result<Graph, Failure> {
         let world: Arc<dyn World> = self.world.clone();
-        match pipeline::load(&world, &self.config, &self.request(select), &mut sources, evaluations) {
-            Ok(graph) => Ok((graph, sources)),
-            Err(mistakes) => Err(Failure::Wrong(mistakes, sources)),
-        }
+        pipeline::load(&world, &self.config, &self.request(select), sources, evaluations)
+            .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
     }
 
     /// Compares the family with what an engine has; with `Present::default()` for one without images.
@@ -145,12 +179,6 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         sources.insert(shown.as_str(), text.as_str());
         Failure::Wrong(Diagnostics::from(diagnostic), sources)
     })
-}
-
-/// The files that settings are read from, whether they exist or not.
-pub fn settings_files(root: &Path) -> Vec<PathBuf> {
-    let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
-    vec![named.unwrap_or_else(|| root.join(FILE))]
 }
 
 /// `F3S_CACHE_DIR`, else `f3s` in the user's cache folder.

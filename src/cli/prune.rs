@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
     build::block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
-        let engine = build::connect(&project, false, &events).await?;
+        let engine = build::connect(&project.config.engine, false, &events).await?;
         let failed = |error| build::failure(error, &Sources::default());
         let present = engine.present().await.map_err(failed)?;
         let unwanted = match args.all {

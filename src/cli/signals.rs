@@ -1,19 +1,20 @@
 //! Signals: what ends a run, and what puts it to sleep.
 
-use std::io::Write;
-
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use super::keys;
+use super::watch::keys;
+use crate::event::Event;
 
 /// Exit codes of what ends at once: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 const QUIT: i32 = 131;
 
 /// The first Ctrl-C, SIGTERM or end of the terminal ends the run cleanly, a second one ends f3s at once, as Ctrl-\ does.
-pub async fn cancel(cancel: CancellationToken) {
+/// `events` are told so, while somebody listens.
+pub async fn cancel(cancel: CancellationToken, events: WeakUnboundedSender<Event>) {
     let listen = |kind| unix::signal(kind).ok();
     let mut ending = [SignalKind::interrupt(), SignalKind::terminate()].map(listen);
     // Under `nohup` the end of the terminal is no reason to end.
@@ -34,7 +35,10 @@ pub async fn cancel(cancel: CancellationToken) {
             keys::restore();
             std::process::exit(INTERRUPTED);
         }
-        let _ = writeln!(anstream::stderr(), "ending the run; once more to quit at once");
+        if let Some(events) = events.upgrade() {
+            let message = "ending the run; once more to quit at once".to_owned();
+            let _ = events.send(Event::Note { message });
+        }
         cancel.cancel();
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::Global;
 use super::output;
-use super::project::Project;
+use super::project::Location;
 use crate::diagnostic::Sources;
 use crate::event::{Event, Events};
 use crate::report::diagnostic::Style;
@@ -40,11 +40,11 @@ pub struct Speaker {
 
 impl Speaker {
     /// Ends when all senders of the events are gone.
-    pub fn start(progress: Progress, global: &Global, project: &Project, sources: &Sources) -> (Events, Speaker) {
+    pub fn start(progress: Progress, global: &Global, location: &Location, sources: &Sources) -> (Events, Speaker) {
         let (events, receiver) = mpsc::unbounded_channel();
         let report = Arc::new(Mutex::new(Some(report(progress, global, sources))));
         let heard = report.clone();
-        let mut logs = Logs::new(project.logs(), sources.clone());
+        let mut logs = Logs::new(location.logs(), sources.clone());
         let thread = std::thread::spawn(move || hear(&heard, &mut logs, receiver));
         (events, Speaker { report, thread: Some(thread) })
     }

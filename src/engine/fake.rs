@@ -2,7 +2,7 @@
 //! was told to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -13,17 +13,17 @@ use crate::event::Events;
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Fake {
     /// `build a`, `built a`, `check a`, `tag f3s/a:.. a:latest`, `push a:latest`.
-    log: Mutex<Vec<String>>,
-    images: Mutex<BTreeMap<String, String>>,
+    log: Arc<Mutex<Vec<String>>>,
+    images: Arc<Mutex<BTreeMap<String, String>>>,
     /// Names of images that fail to build.
     pub fails: BTreeSet<String>,
     /// How long builds take; an hour for one that only a cancellation ends.
     pub takes: BTreeMap<String, Duration>,
     /// How often a push of a reference fails before it succeeds.
-    pub refuses: Mutex<BTreeMap<String, u32>>,
+    pub refuses: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 impl Fake {

@@ -9,7 +9,7 @@ pub mod execute;
 mod fake;
 mod transport;
 
-pub use connect::{Private, connect};
+pub use connect::{Private, connect, reconnect};
 pub use credentials::Credentials;
 pub use docker::Docker;
 pub use transport::Address;
@@ -44,6 +44,11 @@ impl EngineError {
         EngineError::Unreachable(Diagnostic::error(message).hint(hint))
     }
 
+    /// A task of f3s's own ended in the middle.
+    fn crashed() -> EngineError {
+        EngineError::Failed(Diagnostic::error("f3s made a mistake: see above").hint("please report it"))
+    }
+
     /// Points at the line that asked for it, unless it points elsewhere already.
     #[must_use]
     pub fn located(self, origin: &Origin) -> EngineError {
@@ -69,8 +74,8 @@ pub struct ArtifactFiles {
     pub packed: BTreeMap<String, PathBuf>,
 }
 
-/// A Docker-compatible engine. All calls may run at the same time.
-pub trait Engine: Send + Sync + 'static {
+/// A Docker-compatible engine; clones are the same one. All calls may run at the same time.
+pub trait Engine: Clone + Send + Sync + 'static {
     /// One listing of all images.
     fn present(&self) -> impl Future<Output = Result<Present, EngineError>> + Send;
 

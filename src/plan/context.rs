@@ -147,12 +147,16 @@ impl<'a> ContextBuilder<'a> {
         let failed = |error: std::io::Error| Diagnostic::error(format!("`{path}` cannot be read: {error}"));
         match self.world.stat(path).map_err(failed)? {
             Stat::Folder { mode } => {
-                if !path.as_str().is_empty() && !walk.excludes(path, self.ignored) {
+                let left_out = walk.excludes(path, self.ignored);
+                // A folder that is left out may hold a file that is excepted; else it is not even looked into.
+                if left_out && !self.ignored.has_exceptions() && !walk.exclude.has_exceptions() {
+                    return Ok(true);
+                }
+                if !path.as_str().is_empty() && !left_out {
                     self.context.entries.insert(walk.at(path), ContextEntry::Folder { mode });
                 }
                 for name in self.world.list(path).map_err(failed)? {
                     let below = ProjectPath::join(path.as_str(), &name).expect("a name in a folder");
-                    // A folder that is left out may hold a file that is excepted.
                     self.add(walk, &below)?;
                 }
                 Ok(true)

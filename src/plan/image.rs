@@ -17,6 +17,15 @@ pub enum Action {
     Tag,
 }
 
+/// What is to be made of an image: two plans that agree in it want the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Purpose {
+    name: String,
+    fingerprint: Fingerprint,
+    checked: Option<ImageRef>,
+    references: Vec<ImageRef>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedImage {
     pub key: ImageKey,
@@ -57,4 +66,15 @@ pub struct PlannedImage {
     pub secrets: Vec<SecretMount>,
     pub ssh: bool,
     pub checks: Vec<Check>,
+}
+
+impl PlannedImage {
+    pub fn purpose(&self) -> Purpose {
+        Purpose {
+            name: self.name.clone(),
+            fingerprint: self.fingerprint.clone(),
+            checked: self.checked.clone(),
+            references: self.references.clone(),
+        }
+    }
 }

@@ -15,17 +15,17 @@ mod references;
 pub use context::{Context, ContextEntry};
 pub use dockerfile::{Dockerfile, Instruction};
 pub use fingerprint::Fingerprint;
-pub use image::{Action, PlannedImage};
+pub use image::{Action, PlannedImage, Purpose};
 pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
 use crate::pattern::Patterns;
-use crate::recipe::{ImageRef, RunNetwork};
+use crate::recipe::{Check, CheckKind, ImageRef, RunNetwork};
 use crate::world::World;
 use fingerprint::Inputs;
 use lower::{Lowered, Lowering, Parent};
@@ -47,6 +47,10 @@ pub struct PlanOptions {
     /// Images of which every command becomes a layer of its own, so that what stands before an edited one is not run
     /// again: for watch mode.
     pub fine: BTreeSet<String>,
+    /// The images as they are released, by name: one that is built finely has another size, which is not checked.
+    pub released: BTreeMap<String, Fingerprint>,
+    /// Leave out all checks.
+    pub unchecked: bool,
 }
 
 impl Plan {
@@ -165,7 +169,8 @@ impl Planner<'_> {
         };
         let fingerprint = inputs.fingerprint();
         let internal = references::internal(recipe, &fingerprint);
-        let checked = references::checked(&internal, &recipe.checks);
+        let checks = self.checks(node, &fingerprint);
+        let checked = references::checked(&internal, &checks);
         let pushed = references::pushed(&internal, &pushes);
         let decision = action::Decision {
             present: self.present,
@@ -209,9 +214,18 @@ impl Planner<'_> {
             artifacts: recipe.artifacts().into_iter().cloned().collect(),
             secrets,
             ssh,
-            checks: recipe.checks.clone(),
+            checks,
         };
         Ok(Planned { image, user, shell })
+    }
+
+    /// The checks that are to be run.
+    fn checks(&self, node: &Node, fingerprint: &Fingerprint) -> Vec<Check> {
+        let recipe = &node.recipe;
+        let released = self.options.released.get(&recipe.key.to_string());
+        let fine = released.is_some_and(|released| released != fingerprint);
+        let is_wanted = |check: &&Check| !(fine && matches!(check.kind, CheckKind::Size(_)));
+        if self.options.unchecked { Vec::new() } else { recipe.checks.iter().filter(is_wanted).cloned().collect() }
     }
 
     /// What the image's own stage rests on: its reference, and its digest where the engine knows one.

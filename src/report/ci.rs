@@ -101,6 +101,9 @@ impl<W: Write + Send> Report for Ci<W> {
                 }
             }
         }
+        if let Event::Mistaken { diagnostics } = event {
+            text.extend(diagnostics.iter().flat_map(|diagnostic| self.annotation(diagnostic).into_bytes()));
+        }
         if let Event::ImageFailed { diagnostic, .. } | Event::PushFailed { diagnostic, .. } = event {
             text.extend(self.annotation(diagnostic).into_bytes());
         }

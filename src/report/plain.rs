@@ -9,6 +9,8 @@ use super::{Report, bytes, count, seconds};
 use crate::diagnostic::Sources;
 use crate::event::{Event, Summary};
 
+/// Clears a terminal and begins at its top; filtered out where standard error is none.
+pub const CLEAR: &str = "\x1b[2J\x1b[H";
 /// How often a download says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -52,7 +54,8 @@ impl<W: Write + Send> Report for Plain<W> {
             Event::Started { images, to_build } => {
                 self.line("f3s", &format!("{}, {to_build} to build", count(*images, "image")))
             }
-            Event::ImageStarted { image, reason } => self.line(image, &format!("builds: {reason}")),
+            Event::ImageStarted { image, reason, builds: true } => self.line(image, &format!("builds: {reason}")),
+            Event::ImageStarted { image, reason, builds: false } => self.line(image, reason),
             Event::StepStarted { image, step, place, cached } => {
                 let cached = if *cached { "  (cached)" } else { "" };
                 self.line(image, &format!("{step}  {}:{}{cached}", place.file, place.line));
@@ -108,6 +111,15 @@ impl<W: Write + Send> Report for Plain<W> {
                 self.drawn(diagnostic);
             }
             Event::Note { message } => self.line("f3s", message),
+            Event::Changed { what, clear } => {
+                let clear = if *clear { CLEAR } else { "" };
+                let _ = writeln!(self.out, "{clear}{what}");
+            }
+            Event::Mistaken { diagnostics } => {
+                let _ = write!(self.out, "{}", diagnostic::render(diagnostics, &self.sources, self.style));
+            }
+            Event::CommandOutput { line } => self.line("exec", &format!("| {line}")),
+            Event::Superseded => {}
             Event::Finished(summary) => {
                 let _ = writeln!(self.out, "{}", sentence(summary));
             }

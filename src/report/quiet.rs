@@ -25,6 +25,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             Event::ImageFailed { diagnostic, .. } | Event::PushFailed { diagnostic, .. } => {
                 diagnostic::render(std::slice::from_ref(&**diagnostic), &self.sources, self.style)
             }
+            Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
             Event::Finished(summary) => format!("{}\n", super::plain::sentence(summary)),
             _ => return,
         };

@@ -21,7 +21,8 @@ const RACY_NANOSECONDS: i128 = 2_000_000_000;
 /// The project's folder.
 pub struct Disk {
     root: PathBuf,
-    reads: Mutex<BTreeSet<ProjectPath>>,
+    /// As what each path was found first.
+    reads: Mutex<BTreeMap<ProjectPath, Stamp>>,
     digests: Mutex<Digests>,
 }
 
@@ -43,6 +44,16 @@ impl Identity {
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
             changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+}
+
+/// What stands at a path, as far as can be told without reading it; a link is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp(Option<Identity>);
+
+impl Stamp {
+    pub fn of(path: &Path) -> Stamp {
+        Stamp(std::fs::symlink_metadata(path).ok().map(|metadata| Identity::of(&metadata)))
     }
 }
 
@@ -78,10 +89,19 @@ impl Disk {
         &self.root
     }
 
+    /// The paths that were read, listed or looked for so far, and as what each was found first.
+    pub fn stamps(&self) -> BTreeMap<ProjectPath, Stamp> {
+        self.reads.lock().unwrap().clone()
+    }
+
+    fn remember(&self, path: ProjectPath, full: &Path) {
+        self.reads.lock().unwrap().entry(path).or_insert_with(|| Stamp::of(full));
+    }
+
     /// The path on disk. Folders on the way may be links as long as they stay in the project.
     fn locate(&self, path: &ProjectPath) -> io::Result<PathBuf> {
-        self.reads.lock().unwrap().insert(path.clone());
         let full = self.root.join(path.as_str());
+        self.remember(path.clone(), &full);
         let folder = full.parent().filter(|_| !path.as_str().is_empty()).unwrap_or(&self.root);
         self.refuse_outside(folder, path)?;
         Ok(full)
@@ -90,14 +110,22 @@ impl Disk {
     /// As `locate`, with a link at the end followed.
     fn locate_target(&self, path: &ProjectPath) -> io::Result<PathBuf> {
         let full = self.locate(path)?;
-        self.refuse_outside(&full, path)?;
+        let resolved = self.refuse_outside(&full, path)?;
+        // What a link leads to is read, too.
+        if resolved != full
+            && let Some(behind) = resolved.strip_prefix(&self.root).ok().and_then(Path::to_str)
+            && let Some(behind) = ProjectPath::join("", behind)
+        {
+            self.remember(behind, &resolved);
+        }
         Ok(full)
     }
 
-    fn refuse_outside(&self, full: &Path, path: &ProjectPath) -> io::Result<()> {
+    /// Where links lead.
+    fn refuse_outside(&self, full: &Path, path: &ProjectPath) -> io::Result<PathBuf> {
         let resolved = full.canonicalize()?;
         if resolved.starts_with(&self.root) {
-            return Ok(());
+            return Ok(resolved);
         }
         let message = format!("`{path}` is a link that leaves the project: it leads to `{}`", resolved.display());
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
@@ -171,7 +199,7 @@ impl World for Disk {
     }
 
     fn reads(&self) -> BTreeSet<ProjectPath> {
-        self.reads.lock().unwrap().clone()
+        self.reads.lock().unwrap().keys().cloned().collect()
     }
 }
 

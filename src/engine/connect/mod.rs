@@ -43,6 +43,14 @@ pub async fn connect(config: &EngineConfig, start: bool, say: &(dyn Fn(String) +
         .map_err(|error| EngineError::unreachable(&format!("the private engine does not answer: {error}")))
 }
 
+/// Connects to an engine that was found before, and to no other.
+pub async fn reconnect(address: &Address) -> Result<Docker, EngineError> {
+    Docker::connect(address.clone()).await.map_err(|error| {
+        let message = format!("the engine at `{address}` does not answer: {error}");
+        EngineError::Unreachable(Diagnostic::error(message).hint(remedy(address)))
+    })
+}
+
 fn none_answers() -> Diagnostic {
     Diagnostic::error("no engine answers")
         .hint("start one (`systemctl start docker`), let f3s start its own (`f3s engine start`), or set DOCKER_HOST")

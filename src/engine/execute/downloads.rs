@@ -1,62 +1,85 @@
-//! The artifacts of a plan: fetched all at once, each once, in parallel with the builds.
+//! The artifacts of plans: fetched all at once, each once, in parallel with the builds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::artifact::Store;
 use crate::diagnostic::Diagnostic;
 use crate::event::Events;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, PlannedImage};
 use crate::recipe::Artifact;
 
 /// More connections at once would only share the same line.
 const AT_ONCE: usize = 16;
 
-type Fetched = Shared<BoxFuture<'static, Result<(), Arc<Diagnostic>>>>;
-
+#[derive(Clone)]
 pub struct Downloads {
-    all: Vec<(Artifact, Fetched)>,
+    all: CancellationToken,
+    tasks: TaskTracker,
+    places: Arc<Semaphore>,
+    running: Arc<Mutex<Vec<Download>>>,
+}
+
+struct Download {
+    artifact: Artifact,
     stop: CancellationToken,
+    fetched: Shared<BoxFuture<'static, Result<(), Arc<Diagnostic>>>>,
 }
 
 impl Downloads {
-    /// Starts to fetch what images that are to be built need.
-    pub fn start(store: &Store, plan: &Plan, events: &Events, stop: &CancellationToken) -> Downloads {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        let mut all: Vec<(Artifact, Fetched)> = Vec::new();
-        let images = plan.images.iter().filter(|image| image.action == Action::Build);
-        for artifact in images.flat_map(|image| &image.artifacts) {
-            if all.iter().any(|(known, _)| known == artifact) {
-                continue;
+    pub fn new(all: CancellationToken, tasks: TaskTracker) -> Downloads {
+        Downloads { all, tasks, places: Arc::new(Semaphore::new(AT_ONCE)), running: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Download>> {
+        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Starts to fetch what images that are to be built need, unless it is on its way already.
+    pub fn start(&self, store: &Store, images: &[PlannedImage], events: &Events) {
+        let mut running = self.lock();
+        running.retain(|download| !download.stop.is_cancelled() && download.fetched.peek().is_none());
+        let built = images.iter().filter(|image| image.action == Action::Build);
+        for artifact in built.flat_map(|image| &image.artifacts) {
+            if running.iter().all(|download| download.artifact != *artifact) {
+                running.push(self.fetch(store, artifact, events));
             }
-            let (store, events, stop, wanted) = (store.clone(), events.clone(), stop.clone(), artifact.clone());
-            let places = places.clone();
-            let task = tokio::spawn(async move {
-                let _place = places.acquire_owned().await;
-                store.fetch(&wanted, &events, &stop).await.map_err(Arc::new)
-            });
-            let fetched = async move { task.await.expect("a download does not panic") };
-            all.push((artifact.clone(), fetched.boxed().shared()));
         }
-        Downloads { all, stop: stop.clone() }
+    }
+
+    fn fetch(&self, store: &Store, artifact: &Artifact, events: &Events) -> Download {
+        let stop = self.all.child_token();
+        let (store, events, cancel, wanted) = (store.clone(), events.clone(), stop.clone(), artifact.clone());
+        let places = self.places.clone();
+        let task = self.tasks.spawn(async move {
+            let _place = places.acquire_owned().await;
+            store.fetch(&wanted, &events, &cancel).await.map_err(Arc::new)
+        });
+        let fetched = async move { task.await.expect("a download does not panic") };
+        Download { artifact: artifact.clone(), stop, fetched: fetched.boxed().shared() }
     }
 
     /// Waits for an artifact.
     pub async fn wait(&self, artifact: &Artifact) -> Result<(), Arc<Diagnostic>> {
-        match self.all.iter().find(|(known, _)| known == artifact) {
-            Some((_, fetched)) => fetched.clone().await,
+        let fetched =
+            self.lock().iter().find(|download| download.artifact == *artifact).map(|found| found.fetched.clone());
+        match fetched {
+            Some(fetched) => fetched.await,
             None => Ok(()),
         }
     }
 
-    /// Waits for downloads that nobody waits for any more: cancelled ones clean up after themselves.
-    pub async fn end(self) {
-        if self.stop.is_cancelled() {
-            futures_util::future::join_all(self.all.into_iter().map(|(_, fetched)| fetched)).await;
-        }
+    /// Cancels what none of these images needs.
+    pub fn keep_only(&self, images: &[PlannedImage]) {
+        let is_wanted = |artifact: &Artifact| images.iter().any(|image| image.artifacts.contains(artifact));
+        self.lock()
+            .iter()
+            .filter(|download| !is_wanted(&download.artifact))
+            .for_each(|download| download.stop.cancel());
     }
 }

@@ -1,33 +1,34 @@
 //! The scheduler: downloads, builds, checks, tags and pushes a plan on an engine.
 
 mod downloads;
+mod flight;
 mod image;
 mod pushes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{BuildOptions, Engine, EngineError};
 use crate::artifact::Store;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events, Summary};
-use crate::plan::{Action, Fingerprint, Plan, PlannedImage};
+use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
-use downloads::Downloads;
+pub use flight::Flights;
+use flight::{Done, Landed};
+use image::Maker;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteOptions {
     /// The project's root, which files of the context are relative to.
     pub project: PathBuf,
-    /// How many images are built at the same time; the number of processors when `None`.
-    pub jobs: Option<usize>,
     /// Go on with images that do not rest on a failed one.
     pub keep_going: bool,
     pub push: bool,
@@ -54,30 +55,6 @@ enum Turn {
     Failed,
 }
 
-/// How a run is ended: all of it, or images that are wanted no more.
-#[derive(Clone, Debug, Default)]
-pub struct Stop {
-    pub all: CancellationToken,
-    images: Arc<Mutex<BTreeMap<Fingerprint, CancellationToken>>>,
-}
-
-impl Stop {
-    pub fn new(all: CancellationToken) -> Stop {
-        Stop { all, images: Arc::default() }
-    }
-
-    /// Ends the images with other fingerprints than these. What rests on them ends, too.
-    pub fn all_but(&self, wanted: &BTreeSet<Fingerprint>) {
-        let images = self.images.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        images.iter().filter(|(fingerprint, _)| !wanted.contains(fingerprint)).for_each(|(_, stop)| stop.cancel());
-    }
-
-    fn of(&self, fingerprint: &Fingerprint, parent: &CancellationToken) -> CancellationToken {
-        let mut images = self.images.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        images.entry(fingerprint.clone()).or_insert_with(|| parent.child_token()).clone()
-    }
-}
-
 /// What all images of a run share.
 struct Run<'a, E> {
     engine: &'a E,
@@ -85,49 +62,45 @@ struct Run<'a, E> {
     plan: &'a Plan,
     options: &'a ExecuteOptions,
     events: &'a Events,
+    flights: &'a Flights,
     /// Cancelled by the user, or by the first failure without `keep_going`.
     stop: CancellationToken,
-    /// Of each image, a child of `stop`.
-    stops: Vec<CancellationToken>,
-    /// One place for every image that may be built at the same time.
-    places: Semaphore,
     turns: Vec<watch::Sender<Turn>>,
     outcome: Mutex<Outcome>,
 }
 
 /// Executes the plan: all downloads start at once; an image starts when its parents and artifacts are there, at most
-/// `jobs` at a time; its checks run before its final tags are set; pushes start after everything succeeded.
+/// as many at a time as `flights` allow; its checks run before its final tags are set; pushes start after everything
+/// succeeded.
+///
+/// Dropping it leaves in the air what has started: `flights` end it, or hand it on to the next execution.
 pub async fn execute<E: Engine>(
     engine: &E,
     store: &Store,
     plan: &Plan,
     options: &ExecuteOptions,
     events: &Events,
-    stop: &Stop,
+    flights: &Flights,
 ) -> Outcome {
-    let cancel = &stop.all;
+    let cancel = flights.all();
     let start = Instant::now();
-    let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1).max(1);
     let _ = events.send(Event::Started { images: plan.images.len(), to_build: plan.count(Action::Build) });
-    let all = cancel.child_token();
     let run = Run {
         engine,
         store,
         plan,
         options,
         events,
-        stops: plan.images.iter().map(|image| stop.of(&image.fingerprint, &all)).collect(),
-        stop: all,
-        places: Semaphore::new(jobs),
+        flights,
+        stop: cancel.child_token(),
         turns: plan.images.iter().map(|_| watch::Sender::new(Turn::Waiting)).collect(),
         outcome: Mutex::default(),
     };
-    let downloads = Downloads::start(store, plan, events, &run.stop);
-    futures_util::future::join_all((0..plan.images.len()).map(|index| run.turn(index, &downloads))).await;
-    downloads.end().await;
+    flights.downloads.start(store, &plan.images, events);
+    futures_util::future::join_all((0..plan.images.len()).map(|index| run.turn(index))).await;
 
-    if options.push && run.outcome.lock().unwrap().errors.is_empty() && !cancel.is_cancelled() {
-        run.push_all(jobs).await;
+    if options.push && run.is_complete() && !cancel.is_cancelled() {
+        run.push_all().await;
     }
     let mut outcome = run.outcome.into_inner().unwrap();
     outcome.summary.interrupted = cancel.is_cancelled();
@@ -138,7 +111,7 @@ pub async fn execute<E: Engine>(
 
 impl<E: Engine> Run<'_, E> {
     /// Waits for an image's parents, does what the plan says, tells the children.
-    async fn turn(&self, index: usize, downloads: &Downloads) {
+    async fn turn(&self, index: usize) {
         let image = &self.plan.images[index];
         for parent in &image.parents {
             let mut turn = self.turns[*parent].subscribe();
@@ -148,22 +121,37 @@ impl<E: Engine> Run<'_, E> {
                 return self.skip(index, because);
             }
         }
-        let missing = image.external.iter().find_map(|external| self.options.missing.get(external));
-        let result = match (missing, image.action) {
-            (Some(error), _) => Err(error.clone()),
-            (None, Action::UpToDate) => {
-                self.count(|summary| summary.up_to_date += 1);
-                let _ = self.events.send(Event::ImageUpToDate { image: image.name.clone() });
-                Ok(())
-            }
-            (None, Action::Build) => self.build(index, downloads).await,
-            (None, Action::Tag) => self.tag(index).await,
-        };
-        match result {
+        match self.make(image).await {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),
             Err(EngineError::Cancelled) => self.skip(index, "the run was ended".to_owned()),
             Err(error) => self.fail(index, image, error),
         }
+    }
+
+    async fn make(&self, image: &PlannedImage) -> Result<(), EngineError> {
+        if let Some(error) = image.external.iter().find_map(|external| self.options.missing.get(external)) {
+            return Err(error.clone());
+        }
+        if image.action == Action::UpToDate {
+            self.count(|summary| summary.up_to_date += 1);
+            let _ = self.events.send(Event::ImageUpToDate { image: image.name.clone() });
+            return Ok(());
+        }
+        if self.stop.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        let start = |stop| Maker::new(self, image, stop).make();
+        match self.flights.join(image, start).await? {
+            Done::Built => self.count(|summary| summary.built += 1),
+            Done::Tagged => self.count(|summary| summary.tagged += 1),
+        }
+        Ok(())
+    }
+
+    /// True when every image that was asked for is there.
+    fn is_complete(&self) -> bool {
+        let outcome = self.outcome.lock().unwrap();
+        outcome.errors.is_empty() && outcome.summary.skipped == 0
     }
 
     fn skip(&self, index: usize, because: String) {
@@ -179,6 +167,7 @@ impl<E: Engine> Run<'_, E> {
         let _ = self.events.send(Event::ImageFailed { image: image.name.clone(), diagnostic: Box::new(diagnostic) });
         if !self.options.keep_going {
             self.stop.cancel();
+            self.flights.keep_only(None);
         }
         self.turns[index].send_replace(Turn::Failed);
     }

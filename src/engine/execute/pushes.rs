@@ -14,7 +14,7 @@ use crate::recipe::ImageRef;
 const BACK_OFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 impl<E: Engine> Run<'_, E> {
-    pub(super) async fn push_all(&self, jobs: usize) {
+    pub(super) async fn push_all(&self) {
         for image in &self.plan.images {
             if let Some(because) = &image.push_skipped {
                 let _ = self.events.send(Event::PushSkipped { image: image.name.clone(), because: because.clone() });
@@ -28,7 +28,7 @@ impl<E: Engine> Run<'_, E> {
         }
         let waiting = self.plan.images.iter().filter(|image| !image.is_pushed);
         let pushes: Vec<_> = waiting.map(|image| self.push(image)).collect();
-        futures_util::stream::iter(pushes).buffer_unordered(jobs).collect::<Vec<()>>().await;
+        futures_util::stream::iter(pushes).buffer_unordered(self.flights.jobs()).collect::<Vec<()>>().await;
     }
 
     /// Pushes all references of an image, then marks it as pushed.

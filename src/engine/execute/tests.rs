@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExecuteOptions, Outcome, Stop, execute};
+use super::{ExecuteOptions, Flights, Outcome, execute};
 use crate::artifact::Store;
 use crate::config::Config;
 use crate::diagnostic::Sources;
@@ -32,14 +32,20 @@ fn graph() -> (Graph, Arc<dyn World>, Config) {
 }
 
 /// Plans and executes the family, twice the same way if asked twice.
-async fn run(engine: &Fake, options: ExecuteOptions, cancel: &CancellationToken) -> (Outcome, Vec<Event>) {
+async fn run(
+    engine: &Fake,
+    (jobs, options): (usize, ExecuteOptions),
+    cancel: &CancellationToken,
+) -> (Outcome, Vec<Event>) {
     let (graph, world, config) = graph();
     let present = engine.present().await.unwrap();
     let plan = Plan::new(&graph, &present, &*world, &config, &PlanOptions::default()).unwrap();
     let cache = tempfile::tempdir().unwrap();
     let store = Store::open(cache.path(), config.mirrors.clone()).unwrap();
     let (events, mut receiver) = mpsc::unbounded_channel();
-    let outcome = execute(engine, &store, &plan, &options, &events, &Stop::new(cancel.clone())).await;
+    let flights = Flights::new(cancel.clone(), Some(jobs));
+    let outcome = execute(engine, &store, &plan, &options, &events, &flights).await;
+    flights.settle().await;
     drop(events);
     let mut heard = Vec::new();
     while let Some(event) = receiver.recv().await {
@@ -48,8 +54,9 @@ async fn run(engine: &Fake, options: ExecuteOptions, cancel: &CancellationToken)
     (outcome, heard)
 }
 
-fn options(jobs: usize) -> ExecuteOptions {
-    ExecuteOptions { jobs: Some(jobs), push: true, ..ExecuteOptions::default() }
+/// So many images at the same time, all of them pushed.
+fn options(jobs: usize) -> (usize, ExecuteOptions) {
+    (jobs, ExecuteOptions { push: true, ..ExecuteOptions::default() })
 }
 
 fn position(log: &[String], line: &str) -> usize {
@@ -103,8 +110,9 @@ async fn a_failure_stops_the_run_and_cancels_what_builds() {
 async fn keep_going_builds_other_branches_and_pushes_nothing() {
     let mut engine = Fake::default();
     engine.fails.insert("b".to_owned());
-    let options = ExecuteOptions { keep_going: true, ..options(4) };
-    let (outcome, _) = run(&engine, options, &CancellationToken::new()).await;
+    let (jobs, options) = options(4);
+    let options = ExecuteOptions { keep_going: true, ..options };
+    let (outcome, _) = run(&engine, (jobs, options), &CancellationToken::new()).await;
     let summary = outcome.summary;
     assert_eq!((summary.built, summary.failed, summary.skipped, summary.pushed), (2, 1, 1, 0));
     assert!(engine.log().iter().all(|line| !line.starts_with("push")));
@@ -145,4 +153,89 @@ async fn pushes_are_tried_again_and_given_up_after_four_times() {
     assert_eq!(always.log().iter().filter(|line| *line == "push r.example.com/a:latest").count(), 4);
     // The next run pushes what is left.
     assert!(outcome.summary.pushed < 4);
+}
+
+/// Rounds of watch mode: plans of one session, each with a version of `a`.
+struct Rounds {
+    engine: Fake,
+    store: Store,
+    flights: Flights,
+    _cache: tempfile::TempDir,
+}
+
+impl Rounds {
+    fn new(engine: Fake) -> Rounds {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path(), Config::default().mirrors).unwrap();
+        let flights = Flights::new(CancellationToken::new(), Some(4));
+        Rounds { engine, store, flights, _cache: cache }
+    }
+
+    /// `a` says this, `b` rests on nothing of it.
+    async fn plan(&self, word: &str) -> Plan {
+        let recipe = |name: &str, word: &str| format!("base(\"alpine:3.13\");\nrun(\"echo {name} {word}\");\npush();");
+        let world =
+            Memory::new().file("scripts/a.rhai", recipe("a", word)).file("scripts/b.rhai", recipe("b", "steady"));
+        let world: Arc<dyn World> = Arc::new(world);
+        let config = Config { registry: Some("r.example.com".to_owned()), ..Config::default() };
+        let family = crate::script::load(&world, &config, &Default::default(), &mut Sources::default()).unwrap();
+        let present = self.engine.present().await.unwrap();
+        Plan::new(&Graph::new(family).unwrap(), &present, &*world, &config, &PlanOptions::default()).unwrap()
+    }
+
+    fn start(&self, plan: Plan) -> tokio::task::JoinHandle<Outcome> {
+        let (engine, store, flights) = (self.engine.clone(), self.store.clone(), self.flights.clone());
+        tokio::spawn(async move {
+            let (events, _receiver) = mpsc::unbounded_channel();
+            let options = ExecuteOptions { keep_going: true, push: true, ..ExecuteOptions::default() };
+            execute(&engine, &store, &plan, &options, &events, &flights).await
+        })
+    }
+
+    fn tags_of_a(&self) -> usize {
+        self.engine.log().iter().filter(|line| *line == "tag r.example.com/a:latest").count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_share_what_both_want_and_end_what_none_wants() {
+    let mut engine = Fake::default();
+    engine.takes.insert("a".to_owned(), Duration::from_secs(20));
+    engine.takes.insert("b".to_owned(), Duration::from_secs(10));
+    let rounds = Rounds::new(engine);
+    let mut superseded: Option<tokio::task::JoinHandle<Outcome>> = None;
+    // Three versions of `a`, each before the one before is done; `b` is the same throughout.
+    for word in ["one", "two", "three"] {
+        let plan = rounds.plan(word).await;
+        rounds.flights.keep_only(Some(&plan));
+        if let Some(round) = superseded.take() {
+            round.abort();
+        }
+        superseded = Some(rounds.start(plan));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let outcome = superseded.unwrap().await.unwrap();
+    assert_eq!((outcome.summary.built, outcome.summary.pushed, outcome.errors.len()), (2, 2, 0));
+    rounds.flights.settle().await;
+    let log = rounds.engine.log();
+    let count = |line: &str| log.iter().filter(|found| *found == line).count();
+    // Only the last version was built and tagged to its end; `b` was built once.
+    assert_eq!((count("build a"), count("built a"), count("build b"), count("built b")), (3, 1, 1, 1), "{log:?}");
+    // Once after the build, once before the push.
+    assert_eq!(rounds.tags_of_a(), 2, "{log:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_that_was_robbed_of_an_image_pushes_nothing() {
+    let mut engine = Fake::default();
+    engine.takes.insert("a".to_owned(), Duration::from_secs(20));
+    let rounds = Rounds::new(engine);
+    let plan = rounds.plan("one").await;
+    let round = rounds.start(plan);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let next = rounds.plan("two").await;
+    rounds.flights.keep_only(Some(&next));
+    let outcome = round.await.unwrap();
+    assert_eq!((outcome.summary.built, outcome.summary.skipped, outcome.summary.pushed), (1, 1, 0));
+    assert!(rounds.engine.log().iter().all(|line| !line.starts_with("push")));
 }

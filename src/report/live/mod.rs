@@ -10,7 +10,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::diagnostic::{self, Style};
-use super::plain::sentence;
+use super::plain::{CLEAR, sentence};
 use super::{Report, bytes, seconds};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::event::Event;
@@ -100,6 +100,9 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             }
             Event::PushSkipped { image, because } => format!("{image} not pushed: {because}\n"),
             Event::Note { message } => format!("{message}\n"),
+            Event::Changed { what, clear } => format!("{}{what}\n", if *clear { CLEAR } else { "" }),
+            Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
+            Event::CommandOutput { line } => format!("{line}\n"),
             Event::Finished(summary) => format!("{}\n", sentence(summary)),
             Event::Started { .. }
             | Event::ImageStarted { .. }
@@ -117,7 +120,8 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             | Event::PullFailed { .. }
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }
-            | Event::PushUpToDate { .. } => return None,
+            | Event::PushUpToDate { .. }
+            | Event::Superseded => return None,
         })
     }
 }

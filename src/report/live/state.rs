@@ -44,7 +44,8 @@ pub enum TransferKind {
 impl State {
     pub fn hear(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::Started { images, .. } => self.total = *images,
+            // What an earlier round left running goes on in this one.
+            Event::Started { images, .. } => (self.total, self.done) = (*images, 0),
             Event::ImageStarted { image, .. } => {
                 let new = Image { since: now, step: None, step_since: now, last_lines: VecDeque::new() };
                 self.images.insert(image.clone(), new);
@@ -89,7 +90,11 @@ impl State {
             | Event::PushRetried { .. }
             | Event::PushUpToDate { .. }
             | Event::PushSkipped { .. }
-            | Event::Note { .. } => {}
+            | Event::Note { .. }
+            | Event::Changed { .. }
+            | Event::Mistaken { .. }
+            | Event::CommandOutput { .. }
+            | Event::Superseded => {}
         }
     }
 

@@ -56,7 +56,7 @@ fn live(screen: &Screen) -> impl Report + use<> {
 
 fn started(report: &mut impl Report, image: &str, step: &str) {
     let image = image.to_owned();
-    report.hear(&Event::ImageStarted { image: image.clone(), reason: String::new() });
+    report.hear(&Event::ImageStarted { image: image.clone(), reason: String::new(), builds: true });
     let place = Place::new("scripts/a.rhai", 9, 1);
     report.hear(&Event::StepStarted { image, step: step.to_owned(), place, cached: false });
 }
