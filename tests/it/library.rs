@@ -13,6 +13,13 @@ fn lowered(steps: &str) -> String {
     plan.images[0].dockerfile.text.clone()
 }
 
+/// What is wrong with a call.
+fn mistake(call: &str) -> String {
+    let error = plan_script(&format!("base(\"alpine:3.13\");\n{call};")).expect_err(call);
+    let [mistake] = &error.0[..] else { panic!("{call}: {error}") };
+    mistake.message.clone()
+}
+
 fn setting(name: &str, value: &str) -> Request {
     let setting = Setting { recipe: None, name: name.to_owned(), value: value.to_owned() };
     Request { recipes: vec![], set: vec![setting] }
@@ -86,4 +93,56 @@ fn the_same_declaration_again_is_the_same_parameter() {
         let error = twice(other).unwrap_err().to_string();
         assert!(error.contains("parameter `v` is declared twice, in different ways"), "{other}: {error}");
     }
+}
+
+#[test]
+fn arguments_of_wrong_types_are_named() {
+    let cases = [
+        ("apk([\"a\", 5])", "`apk` takes a string or a list of strings as its packages; the list holds an int"),
+        ("apt(5)", "`apt` takes a string or a list of strings as its packages, not an int"),
+        ("yum([[\"a\"]])", "`yum` takes a string or a list of strings as its packages; the list holds a list"),
+        ("tinytex(#{})", "`tinytex` takes a string or a list of strings as its packages, not a map"),
+        ("apk_mirror(\"u\", 5)", "`apk_mirror` takes a string as its release, not an int"),
+        ("apt_mirror(\"u\", 5)", "`apt_mirror` takes a string as its suite, not an int"),
+        ("yum_mirror(5)", "`yum_mirror` takes a string as its url, not an int"),
+        ("go_install(\"r\", 7)", "`go_install` takes a string as its command, not an int"),
+        ("jmeter_plugin(5, \"u\")", "`jmeter_plugin` takes a string as its home, not an int"),
+        ("jmeter_plugin(\"h\", 6)", "`jmeter_plugin` takes a string as its url, not an int"),
+        ("skywalking_agent(\"8.5.0\", true)", "`skywalking_agent` takes a string as its folder, not a bool"),
+        ("nginx(\"nginx.conf\", 5)", "`nginx` takes a string as its site, not an int"),
+        ("trim_jdk(\"/opt/jdk\", #{ keep: [5] })", "`trim_jdk` takes a string as its entry, not an int"),
+        ("add_user(5)", "`add_user` takes a string as its name, not an int"),
+    ];
+    for (call, expected) in cases {
+        assert_eq!(mistake(call), expected, "{call}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_zone_a_locale_or_a_user_is_refused() {
+    let cases = [
+        ("set_timezone(\"Asia/Shanghai; rm\")", "`Asia/Shanghai; rm` is no time zone"),
+        ("set_timezone(\"../../etc/passwd\")", "`../../etc/passwd` is no time zone"),
+        ("set_timezone(\"\")", "`` is no time zone"),
+        ("set_locale(\"zh_CN utf8\")", "`zh_CN utf8` is no locale"),
+        ("set_locale(\"-f\")", "`-f` is no locale"),
+        ("set_locale(\"C.UTF-8\", #{ source: \"$(id)\" })", "`$(id)` is no locale"),
+        ("set_locale(\"C.UTF-8\", #{ variable: \"LC_ALL=x\" })", "`LC_ALL=x` is no variable of locales"),
+        ("set_locale(\"C.UTF-8\", #{ variable: \"PATH\" })", "`PATH` is no variable of locales"),
+        ("add_user(\"it's\")", "`it's` is no name of a user"),
+        ("add_user(\"-r\")", "`-r` is no name of a user"),
+        ("add_user(\"app\", #{ home: \"app\" })", "`app` is no absolute path"),
+        ("add_user(\"app\", #{ uid: -1 })", "`-1` is no id of a user"),
+    ];
+    for (call, expected) in cases {
+        assert_eq!(mistake(call), expected, "{call}");
+    }
+}
+
+#[test]
+fn words_are_quoted_once() {
+    let user = lowered("add_user(\"app\", #{ home: \"/it's home\" });");
+    assert_eq!(user.matches("'/it'\\''s home'").count(), 2, "{user}");
+    let plugin = lowered("jmeter_plugin(\"/j meter\", \"https://example.com/a.zip\");");
+    assert!(plugin.contains("mv \"$file\" '/j meter'/\"$file\";"), "{plugin}");
 }
