@@ -77,17 +77,18 @@ LABEL org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:
 
 # centos: registry.example.com/team/centos:v7.8
 FROM scratch AS final
-ADD .f3s/artifacts/e3c0d03bc833d5f6/centos-7.8.2003-x86_64-docker.tar /
+ADD .f3s/artifacts/d35671f053fbd86c/centos-7.8.2003-x86_64-docker.tar /
 LABEL license="GPLv2" name="CentOS Base Image" vendor="CentOS"
 RUN --mount=type=bind,source=.f3s/artifacts/cfea70098dfdfc5c/centos7_base.repo,target=/dev/f3s/2/centos7_base.repo \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; (rm -f /etc/yum.repos.d/CentOS-*); \
     echo '#f3s 1'; mkdir -p /etc/yum.repos.d; cp -p /dev/f3s/2/centos7_base.repo /etc/yum.repos.d/CentOS-Base.repo
 RUN set -eu; \
-    yum=$(command -v yum || command -v dnf); \
-    $yum install -y --setopt=tsflags=nodocs atop bind-utils curl dstat ebtables ethtool fping htop iftop iproute jq less lsof mtr nc net-tools nmap-ncat perf psmisc strace sysstat tcpdump telnet tree unzip wget which zip ca-certificates kde-l10n-Chinese glibc-common; \
-    $yum clean all; \
-    rm -rf /var/cache/yum /var/cache/dnf /var/lib/yum/*
+    for file in /etc/yum.conf /etc/dnf/dnf.conf; do if [ -e $file ]; then sed -i -e '/^tsflags *=/d' -e '/^\[main\]/a tsflags=nodocs' $file; fi; done; \
+    grep -qsx tsflags=nodocs /etc/yum.conf /etc/dnf/dnf.conf
+RUN set -eu; exec 2>&1; \
+    echo '#f3s 0'; (yum=$(command -v yum || command -v dnf); $yum install -y --setopt=tsflags=nodocs atop bind-utils curl dstat ebtables ethtool fping htop iftop iproute jq less lsof mtr nc net-tools nmap-ncat perf psmisc strace sysstat tcpdump telnet tree unzip wget which zip ca-certificates kde-l10n-Chinese glibc-common; $yum clean all; rm -rf /var/cache/yum /var/cache/dnf /var/lib/yum/*); \
+    echo '#f3s 1'; (rm -rf /tmp/*)
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \

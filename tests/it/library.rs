@@ -27,7 +27,7 @@ fn setting(name: &str, value: &str) -> Request {
 
 /// The plan of a recipe with a parameter set.
 fn set(script: &str, name: &str, value: &str) -> Plan {
-    let world = Memory::new().file("scripts/example.rhai", script.to_owned());
+    let world = Memory::new().file("scripts/example.rhai", script);
     plan(world, &Config::default(), &setting(name, value)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -54,6 +54,11 @@ fn what_follows_a_layer_with_inner_ones_is_a_layer_of_its_own() {
 #[test]
 fn upstreams_of_library_functions_are_parameters() {
     let cases = [
+        (
+            "centos_url",
+            "centos_root(\"7.8.2003\");",
+            "/CentOS-7.8.2003-x86_64/docker/centos-7.8.2003-x86_64-docker.tar.xz",
+        ),
         ("glibc_url", "glibc(\"2.33-r0\");", "/2.33-r0/glibc-bin-2.33-r0.apk"),
         ("glibc_key_url", "glibc(\"2.33-r0\");", ""),
         ("go_url", "go_install(\"/example.com/tool\", \"cmd/tool\");", "/example.com/tool"),
