@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
-use notify::{Config, Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -23,7 +23,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Waits for changes below a project's root.
 pub struct Ear {
     root: PathBuf,
-    watcher: Box<dyn Watcher + Send>,
+    /// `None`: what was read is looked at again and again.
+    watcher: Option<RecommendedWatcher>,
     heard: mpsc::UnboundedReceiver<Heard>,
     /// Folders that the watcher listens to, each with its device and inode: another folder may take its name.
     folders: BTreeMap<PathBuf, (u64, u64)>,
@@ -40,6 +41,8 @@ enum Heard {
     /// A name came, went or was given to something else.
     Name(PathBuf),
     Content(PathBuf),
+    /// Found by looking: all of it was read.
+    Read(Vec<PathBuf>),
     /// The system lost events, or the watcher failed: anything may have changed.
     Anything,
 }
@@ -53,10 +56,7 @@ impl Ear {
                 let _ = sender.send(heard);
             }
         };
-        let watcher: Box<dyn Watcher + Send> = match poll {
-            true => Box::new(PollWatcher::new(hear, Config::default().with_poll_interval(POLL_INTERVAL))?),
-            false => Box::new(RecommendedWatcher::new(hear, Config::default())?),
-        };
+        let watcher = if poll { None } else { Some(RecommendedWatcher::new(hear, Config::default())?) };
         Ok(Ear {
             root: root.to_owned(),
             watcher,
@@ -90,6 +90,7 @@ impl Ear {
     /// Events of a file arrive from its folder, so that it may vanish, come back, or be replaced by another; and so with
     /// every folder up to the root.
     fn watch_folders(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
         let mut wanted: BTreeSet<PathBuf> = BTreeSet::new();
         for path in self.read.keys() {
             let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
@@ -99,14 +100,14 @@ impl Ear {
         }
         for gone in self.folders.keys().filter(|folder| !wanted.contains(*folder)) {
             // A folder that was removed is no longer watched anyway.
-            let _ = self.watcher.unwatch(gone);
+            let _ = watcher.unwatch(gone);
         }
         let mut folders = BTreeMap::new();
         for folder in wanted {
             let Some(inode) = inode(&folder) else { continue };
             if self.folders.get(&folder) != Some(&inode) {
-                let _ = self.watcher.unwatch(&folder);
-                if let Err(error) = self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                let _ = watcher.unwatch(&folder);
+                if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                     self.complaint = Some(format!("`{}` cannot be watched: {error}", folder.display()));
                     continue;
                 }
@@ -131,18 +132,14 @@ impl Ear {
     pub async fn change(&mut self) -> BTreeSet<PathBuf> {
         loop {
             let heard = match self.since {
-                None => self.heard.recv().await,
+                None => self.hear().await,
                 Some(since) if since.elapsed() >= LONGEST => break,
-                Some(_) => match tokio::time::timeout(QUIET, self.heard.recv()).await {
+                Some(_) => match tokio::time::timeout(QUIET, self.hear()).await {
                     Ok(heard) => heard,
                     Err(_) => break,
                 },
             };
-            match heard {
-                Some(heard) => self.note(heard),
-                // The watcher is part of `self`: its end of the channel is open.
-                None => std::future::pending().await,
-            }
+            self.note(heard);
         }
         self.since = None;
         let changed = std::mem::take(&mut self.pending);
@@ -152,10 +149,31 @@ impl Ear {
         worth.iter().map(|path| path.strip_prefix(&self.root).unwrap_or(path).to_owned()).collect()
     }
 
+    async fn hear(&mut self) -> Heard {
+        if self.watcher.is_some() {
+            return self.heard.recv().await.expect("the watcher is part of `self`: its end of the channel is open");
+        }
+        loop {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let mut changed = Vec::new();
+            for (path, known) in &mut self.read {
+                let now = Stamp::of(path);
+                if *known != now {
+                    *known = now;
+                    changed.push(path.clone());
+                }
+            }
+            if !changed.is_empty() {
+                return Heard::Read(changed);
+            }
+        }
+    }
+
     /// Keeps what was read, or may change the list of a folder that was.
     fn note(&mut self, heard: Heard) {
         match heard {
             Heard::Anything => self.remember(self.root.clone()),
+            Heard::Read(paths) => paths.into_iter().for_each(|path| self.remember(path)),
             Heard::Content(path) if self.read.contains_key(&path) => self.remember(path),
             Heard::Content(_) => {}
             Heard::Name(path) => {

@@ -13,6 +13,8 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 pub struct Lint {
     /// Host and library functions with the numbers of arguments they take.
     ours: BTreeMap<String, FunctionDoc>,
+    /// What library functions call and recipes do not.
+    helpers: BTreeSet<String>,
     /// Functions of Rhai's own packages.
     standard: BTreeSet<String>,
     /// Option keys of library functions, from their `options(opts, #{..})`.
@@ -24,12 +26,14 @@ impl Lint {
         let engine = super::interpreter::engine();
         let ours = reference::of_engine(&engine).into_iter().map(|doc| (doc.name.clone(), doc)).collect();
         let standard = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
+        let scripted = library::scripts(&engine).iter().flat_map(AST::iter_functions);
+        let helpers = scripted.map(|function| function.name.to_owned()).filter(|name| name.starts_with('_')).collect();
         let library_options = library::scripts(&engine).iter().flat_map(declared_options).collect();
         // Part of the language, or called in other ways than by name.
         let language =
             ["call", "curry", "is_shared", "is_def_var", "is_def_fn", "type_of", "Fn", "print", "debug", "this"];
         let standard = standard.into_iter().chain(language.map(str::to_owned)).collect();
-        Lint { ours, standard, library_options }
+        Lint { ours, helpers, standard, library_options }
     }
 
     /// The mistakes of a script, in the order of their lines.
@@ -61,7 +65,7 @@ impl Lint {
         for function in ast.iter_fn_def() {
             let name = function.name.as_str();
             let whose = match () {
-                () if self.ours.contains_key(name) => "f3s",
+                () if self.ours.contains_key(name) || self.helpers.contains(name) => "f3s",
                 () if self.standard.contains(name) => "the language",
                 () => continue,
             };

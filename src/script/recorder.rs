@@ -61,7 +61,9 @@ pub struct Recorder {
     pub stages: Vec<Stage>,
     /// The image's own stage and, inside `stage()`, the stage on top of it.
     open: Vec<OpenStage>,
-    layer: Option<(u32, String, Origin)>,
+    /// The open `layer()` block, as steps name it, and how many blocks inside of it are open, too.
+    layer: Option<(u32, String)>,
+    inner_layers: u32,
     pub checks: Vec<Check>,
     pub pushes: Vec<Push>,
     pub host_env: Vec<(String, String)>,
@@ -88,6 +90,7 @@ impl Recording {
             stages: Vec::new(),
             open: vec![image],
             layer: None,
+            inner_layers: 0,
             checks: Vec::new(),
             pushes: Vec::new(),
             host_env: Vec::new(),
@@ -116,7 +119,7 @@ impl Recorder {
     }
 
     pub fn record(&mut self, kind: StepKind, summary: String, origin: Origin) {
-        let layer = self.layer.as_ref().map(|(number, name, _)| (*number, name.clone()));
+        let layer = self.layer.clone();
         self.current().steps.push(Step { kind, summary, origin, layer });
     }
 
@@ -147,23 +150,22 @@ impl Recorder {
         Ok(())
     }
 
-    pub fn open_layer(&mut self, name: &str, origin: Origin) -> Result<(), Box<Diagnostic>> {
-        if let Some((_, outer, place)) = &self.layer {
-            let error = Diagnostic::error(format!("layer `{name}` stands inside layer `{outer}`"))
-                .at(origin)
-                .related(place.place.clone(), "the outer layer starts here")
-                .hint("all steps of a layer are one already: remove the inner `layer`");
-            return Err(error.into());
+    /// Opens a `layer()` block. Inside of another it joins that one: library functions open layers, wherever they are called.
+    pub fn open_layer(&mut self, name: &str) {
+        if self.layer.is_some() {
+            self.inner_layers += 1;
+            return;
         }
         let stage = self.current();
         stage.layers += 1;
-        let number = stage.layers;
-        self.layer = Some((number, name.to_owned(), origin));
-        Ok(())
+        self.layer = Some((stage.layers, name.to_owned()));
     }
 
     pub fn close_layer(&mut self) {
-        self.layer = None;
+        match self.inner_layers.checked_sub(1) {
+            Some(fewer) => self.inner_layers = fewer,
+            None => self.layer = None,
+        }
     }
 
     pub fn in_layer(&self) -> bool {

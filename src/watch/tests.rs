@@ -134,11 +134,12 @@ async fn what_changed_between_reading_and_listening_is_a_change() {
 }
 
 #[tokio::test]
-async fn polling_hears_changes_too() {
+async fn polling_hears_changes_and_new_names_too() {
     let mut files = Listener::new(true);
-    files.write("a", "1");
-    files.listen(&["a"]);
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    files.write("a", "22");
-    assert_eq!(files.heard().await, ["a"]);
+    files.write("folder/a", "1");
+    files.listen(&["folder", "folder/a"]);
+    files.write("folder/a", "2");
+    assert_eq!(files.heard().await, ["folder/a"]);
+    files.write("folder/b", "1");
+    assert_eq!(files.heard().await, ["folder"]);
 }

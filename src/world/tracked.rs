@@ -31,7 +31,7 @@ impl Answers {
             let now = match question {
                 Question::Content => word(&world.digest(path), String::clone),
                 Question::Stat => word(&world.stat(path), of_stat),
-                Question::List => word(&world.list(path), of_list),
+                Question::List => word(&world.list(path), |names| of_list(names)),
             };
             now == *answer
         })
@@ -47,7 +47,7 @@ fn of_stat(stat: &Stat) -> String {
     format!("{stat:?}")
 }
 
-fn of_list(names: &Vec<String>) -> String {
+fn of_list(names: &[String]) -> String {
     names.join("/")
 }
 
@@ -87,7 +87,7 @@ impl World for Tracked {
     }
 
     fn list(&self, path: &ProjectPath) -> io::Result<Vec<String>> {
-        self.remember(path, Question::List, self.inner.list(path), of_list)
+        self.remember(path, Question::List, self.inner.list(path), |names| of_list(names))
     }
 
     fn digest(&self, path: &ProjectPath) -> io::Result<String> {

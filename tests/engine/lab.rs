@@ -197,7 +197,7 @@ impl Project {
     }
 
     pub fn layers(&self, name: &str) -> Vec<Vec<String>> {
-        layers(&format!("{}:latest", self.image(name)))
+        layers_at(&variable("DOCKER_HOST"), &format!("{}:latest", self.image(name)))
     }
 }
 
@@ -217,11 +217,11 @@ impl Drop for Project {
     }
 }
 
-/// The paths in every layer of a saved image, lowest layer first.
-pub fn layers(image: &str) -> Vec<Vec<String>> {
+/// The paths in every layer of an image that an engine saves, lowest layer first.
+pub fn layers_at(host: &str, image: &str) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let saved = folder.path().join("saved.tar");
-    docker(&["save", "-o", saved.to_str().unwrap(), image]);
+    docker_at(host, &["save", "-o", saved.to_str().unwrap(), image]);
     let tar = |words: &[&str]| {
         let output = Command::new("tar").args(words).current_dir(folder.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

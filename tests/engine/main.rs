@@ -7,6 +7,7 @@ mod connections;
 mod door;
 mod failures;
 mod lab;
+mod library;
 mod private;
 mod pty;
 mod rebuilds;

@@ -6,11 +6,11 @@ RUN set -eu; apk add --no-cache --no-progress apache2-utils bind-tools bridge-ut
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \
-    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; rm -rf /var/lib/apt/lists/*; fi; \
-    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
+    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
+    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; rm -rf /var/cache/yum /var/lib/yum/*; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="Alpine 3.13 with tools for operations and the time zone of Shanghai." org.opencontainers.image.title="alpine"
 
 # ops: registry.example.com/team/alpine:latest
@@ -29,7 +29,7 @@ RUN --mount=type=bind,source=.f3s/artifacts/39178b8c78b65660/sgerrand.rsa.pub,ta
     echo '#f3s 4'; (cd /tmp; apk add --no-cache --no-progress glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk; rm glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk)
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
-    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
+    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
     localedef -c -i en_US -f UTF-8 C.UTF-8 || test $? -eq 1; \
     mkdir -p /etc/profile.d; \
     echo 'export LANG=C.UTF-8' >/etc/profile.d/locale.sh
@@ -37,11 +37,11 @@ ENV LANG="C.UTF-8"
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=yes; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \
-    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; rm -rf /var/lib/apt/lists/*; fi; \
-    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
+    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
+    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; rm -rf /var/cache/yum /var/lib/yum/*; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine:v3.13" org.opencontainers.image.description="Alpine with what operations need in every image: bash, vim, a MySQL client, glibc and a locale." org.opencontainers.image.title="alpine"
 
 # alpine-kona: registry.example.com/team/alpine-kona:latest
@@ -77,30 +77,31 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 
 # centos: registry.example.com/team/centos:v7.8
 FROM scratch AS final
-ADD .f3s/artifacts/e3c0d03bc833d5f6/centos-7.8.2003-x86_64-docker.tar /
+ADD .f3s/artifacts/d35671f053fbd86c/centos-7.8.2003-x86_64-docker.tar /
 LABEL license="GPLv2" name="CentOS Base Image" vendor="CentOS"
 RUN --mount=type=bind,source=.f3s/artifacts/cfea70098dfdfc5c/centos7_base.repo,target=/dev/f3s/2/centos7_base.repo \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; (rm -f /etc/yum.repos.d/CentOS-*); \
     echo '#f3s 1'; mkdir -p /etc/yum.repos.d; cp -p /dev/f3s/2/centos7_base.repo /etc/yum.repos.d/CentOS-Base.repo
 RUN set -eu; \
-    yum=$(command -v yum || command -v dnf); \
-    $yum install -y --setopt=tsflags=nodocs atop bind-utils curl dstat ebtables ethtool fping htop iftop iproute jq less lsof mtr nc net-tools nmap-ncat perf psmisc strace sysstat tcpdump telnet tree unzip wget which zip ca-certificates kde-l10n-Chinese glibc-common; \
-    $yum clean all; \
-    rm -rf /var/cache/yum /var/cache/dnf /var/lib/yum/*
+    for file in /etc/yum.conf /etc/dnf/dnf.conf; do if [ -e $file ]; then sed -i -e '/^tsflags *=/d' -e '/^\[main\]/a tsflags=nodocs' $file; fi; done; \
+    grep -qsx tsflags=nodocs /etc/yum.conf /etc/dnf/dnf.conf
+RUN set -eu; exec 2>&1; \
+    echo '#f3s 0'; (yum=$(command -v yum || command -v dnf); $yum install -y --setopt=tsflags=nodocs atop bind-utils curl dstat ebtables ethtool fping htop iftop iproute jq less lsof mtr nc net-tools nmap-ncat perf psmisc strace sysstat tcpdump telnet tree unzip wget which zip ca-certificates kde-l10n-Chinese glibc-common; $yum clean all; rm -rf /var/cache/yum /var/cache/dnf /var/lib/yum/*); \
+    echo '#f3s 1'; (rm -rf /tmp/*)
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \
-    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; rm -rf /var/lib/apt/lists/*; fi; \
-    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
+    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
+    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; rm -rf /var/cache/yum /var/lib/yum/*; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
 COPY --chmod=755 .f3s/artifacts/188075b14a6d8559/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
 COPY --chmod=755 .f3s/artifacts/552774b94b160b7b/gosu-amd64 /usr/local/bin/gosu
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
-    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; apt-get install -y --no-install-recommends locales; rm -rf /var/lib/apt/lists/*; fi; \
+    if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
     localedef -c -i zh_CN -f UTF-8 zh_CN.utf8 || test $? -eq 1; \
     mkdir -p /etc/profile.d; \
     echo 'export LC_ALL=zh_CN.utf8' >/etc/profile.d/locale.sh
@@ -143,11 +144,11 @@ RUN --mount=type=bind,source=.f3s/artifacts/0b5916a4c0ddb47b/install-unx.sh,targ
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \
     if [ ! -e $zone ] && command -v apk >/dev/null; then apk add --no-cache --no-progress tzdata; added=yes; fi; \
-    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; rm -rf /var/lib/apt/lists/*; fi; \
-    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; fi; \
+    if [ ! -e $zone ] && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tzdata; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
+    if [ ! -e $zone ] && command -v yum >/dev/null; then yum install -y tzdata; yum clean all; rm -rf /var/cache/yum /var/lib/yum/*; fi; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
-    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get purge -y tzdata; else rpm -e --nodeps tzdata; fi; fi
+    if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
 COPY --from=build /go/bin/grafana-reporter /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/grafana-reporter","-ip","jmeter-grafana:3000"]
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.12" org.opencontainers.image.description="Reports of JMeter runs as PDF, from Grafana, with LaTeX and a Chinese font." org.opencontainers.image.title="jmeter-grafana-reporter"

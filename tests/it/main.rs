@@ -4,6 +4,7 @@ mod cli;
 mod diagnostics;
 mod examples;
 mod golden;
+mod library;
 mod project;
 mod reference;
 mod rooms;

@@ -27,7 +27,9 @@ lib/jconsole.jar jre/lib/amd64/libawt_xawt.so jre/lib/amd64/libjavafx_font_freet
 jre/lib/amd64/libjavafx_font_pango.so jre/lib/amd64/libjavafx_font.so jre/lib/amd64/libjavafx_font_t2k.so
 jre/lib/amd64/libjavafx_iio.so jre/lib/amd64/libjfxwebkit.so jre/lib/ext/jfxrt.jar jre/lib/deploy.jar""".split()
 TRIMMED_FOLDERS = """sample demo man lib/missioncontrol lib/visualvm jre/lib/desktop jre/lib/fonts jre/lib/locale/de
-jre/lib/locale/zh_TW.BIG5 jre/lib/oblique-fonts""".split()
+jre/lib/locale/fr jre/lib/locale/it jre/lib/locale/ja jre/lib/locale/ko jre/lib/locale/ko.UTF-8 jre/lib/locale/pt_BR
+jre/lib/locale/sv jre/lib/locale/zh_HK.BIG5HK jre/lib/locale/zh_TW jre/lib/locale/zh_TW.BIG5 jre/lib/locale
+jre/lib/oblique-fonts""".split()
 
 
 def script(text: str) -> tuple[bytes, int]:
@@ -200,11 +202,11 @@ def programs(www: Path, cache: Path):
 
 def centos_root(cache: Path) -> Path:
     """Debian with dnf and rpm, dressed as CentOS: made once for a machine, in a minute."""
-    target = cache / "centos-root.tar.xz"
+    target = cache / "centos-root-2.tar.xz"
     if target.exists():
         return target
     print("lab: making the stand-in CentOS root (a minute, once)", file=sys.stderr)
-    tree = cache / "centos-root.tar"
+    tree = target.with_suffix("")
     hooks = [
         'ln -s dnf "$1/usr/bin/yum"',
         'mkdir -p "$1/etc/yum.repos.d"',
@@ -215,6 +217,9 @@ def centos_root(cache: Path) -> Path:
     words = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=dnf,rpm,locales,tzdata,ca-certificates"]
     words += [f"--customize-hook={hook}" for hook in hooks]
     subprocess.run([*words, "bookworm", tree], check=True)
+    # The real one has something of its installer there; mmdebstrap would clean it away.
+    with tarfile.open(tree, "a") as archive:
+        archive.addfile(tarfile.TarInfo("./tmp/ks-script-lab"))
     subprocess.run(["xz", "-1", "-T0", "--force", tree], check=True)
     return target
 
@@ -222,9 +227,11 @@ def centos_root(cache: Path) -> Path:
 def make(www: Path, cache: Path, url: str):
     """Everything, once: what is there stays, so that fingerprints and layers stay the same."""
     stamp = www / "stamp"
-    wanted = f"{url} 1"
+    wanted = f"{url} 2"
     if stamp.exists() and stamp.read_text() == wanted:
         return
+    # What f3s fetched is what was served before.
+    shutil.rmtree(www.parent / "cache", ignore_errors=True)
     work = www.parent / "work"
     alpine(www, cache / "keys")
     java(www)

@@ -3,8 +3,25 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, Map, NativeCallContext};
 
+use crate::diagnostic::nearest;
 use crate::script::arguments::{Call, Outcome, raise, type_name, unknown_option, with_article};
 use crate::script::origin;
+
+/// What `expect` calls a list that holds nothing but strings.
+const STRINGS: &str = "list of strings";
+
+fn is_of_type(value: &Dynamic, name: &str) -> bool {
+    match name {
+        STRINGS => first_other(value).is_none() && value.is_array(),
+        name => type_name(value) == name,
+    }
+}
+
+/// The first item of a list that is no string.
+fn first_other(value: &Dynamic) -> Option<Dynamic> {
+    let list = value.read_lock::<rhai::Array>()?;
+    list.iter().find(|item| type_name(item) != "string").cloned()
+}
 
 #[export_module]
 pub mod functions {
@@ -45,11 +62,11 @@ pub mod functions {
         Ok(merged)
     }
 
-    /// Ends the evaluation with an error at the user's line.
+    /// Ends the evaluation with an error at the user's line. `hint` says what to do about it.
     ///
     /// ```rhai
     /// let flavour = "slim";
-    /// if flavour == "fat" { fail("there is no fat flavour"); }
+    /// if flavour == "fat" { fail("there is no fat flavour", "write `slim`"); }
     /// ```
     #[rhai_fn(return_raw)]
     pub fn fail(ctx: NativeCallContext, message: Dynamic) -> Outcome<()> {
@@ -58,10 +75,18 @@ pub mod functions {
         call.fail(message)
     }
 
+    #[rhai_fn(name = "fail", return_raw)]
+    pub fn fail_with_hint(ctx: NativeCallContext, message: Dynamic, hint: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let (message, hint) = (call.string("message", &message)?, call.string("hint", &hint)?);
+        Err(raise(call.error(message).hint(hint)))
+    }
+
     /// Ends the evaluation with an error at the user's line unless a value is of one of these types; for functions of a
     /// library.
     ///
-    /// `what` names the value in the error, `types` are among `"string"`, `"int"`, `"bool"`, `"list"`, `"map"`.
+    /// `what` names the value in the error, `types` are among `"string"`, `"int"`, `"bool"`, `"list"`,
+    /// `"list of strings"`, `"map"`.
     ///
     /// ```rhai
     /// fn greet(who) {
@@ -77,12 +102,60 @@ pub mod functions {
     pub fn expect(ctx: NativeCallContext, value: Dynamic, what: Dynamic, types: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let (what, types) = (call.text("what", &what)?, call.texts("types", &types)?);
-        if types.iter().any(|name| name == type_name(&value)) {
+        if types.iter().any(|name| is_of_type(&value, name)) {
             return Ok(());
         }
         let function = origin::enclosing_function(&ctx);
         let takes = types.iter().map(|name| with_article(name)).collect::<Vec<_>>().join(" or ");
-        call.fail(format!("`{function}` takes {takes} as its {what}, not {}", with_article(type_name(&value))))
+        match first_other(&value).filter(|_| types.iter().any(|name| name == STRINGS)) {
+            Some(other) => {
+                let other = with_article(type_name(&other));
+                call.fail(format!("`{function}` takes {takes} as its {what}; the list holds {other}"))
+            }
+            None => {
+                let given = with_article(type_name(&value));
+                call.fail(format!("`{function}` takes {takes} as its {what}, not {given}"))
+            }
+        }
+    }
+
+    /// Ends the evaluation with an error at the user's line unless a string, or every string of a list, is one of these; for
+    /// functions of a library.
+    ///
+    /// `what` names the value in the error, which says the nearest of `allowed`.
+    ///
+    /// ```rhai
+    /// fn paint(colour) {
+    ///     expect_one_of(colour, "colour", ["red", "green"]);
+    ///     run("paint " + colour);
+    /// }
+    /// paint("red");
+    /// ```
+    /// ```dockerfile
+    /// RUN set -eu; paint red
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_one_of(ctx: NativeCallContext, value: Dynamic, what: Dynamic, allowed: Dynamic) -> Outcome<()> {
+        let call = Call::new(&ctx);
+        let (what, allowed) = (call.text("what", &what)?, call.texts("allowed", &allowed)?);
+        let function = origin::enclosing_function(&ctx);
+        let given = value.clone().try_cast::<rhai::Array>().unwrap_or_else(|| vec![value]);
+        for given in given {
+            if type_name(&given) != "string" {
+                let given = with_article(type_name(&given));
+                return call.fail(format!("`{function}` takes a string as its {what}, not {given}"));
+            }
+            let given = given.to_string();
+            if allowed.contains(&given) {
+                continue;
+            }
+            let hint = match nearest(&given, allowed.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it is one of `{}`", allowed.join("`, `")),
+            };
+            return Err(raise(call.error(format!("`{function}` knows no {what} `{given}`")).hint(hint)));
+        }
+        Ok(())
     }
 
     /// Quotes a text for the shell: one word, whatever it holds. A list becomes several words.

@@ -88,14 +88,16 @@ fn article(value: &Value) -> String {
     }
 }
 
+/// True for two declarations that say the same.
+fn is_same(one: &Param, other: &Param) -> bool {
+    let said = |param: &Param| (param.default.clone(), param.choices.clone(), param.axis, param.doc.clone());
+    said(one) == said(other)
+}
+
 fn declare(call: &Call, name: &Dynamic, default: &Dynamic, doc: &str) -> Outcome<Dynamic> {
     let name = call.text("name", name)?;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return call.fail(format!("`{name}` is no parameter name: letters, digits, `_` and `-`"));
-    }
-    if let Some(other) = call.recording.lock().params.iter().find(|param| param.name == name) {
-        let error = call.error(format!("parameter `{name}` is declared twice"));
-        return Err(raise(error.related(other.place.clone(), "first declared here")));
     }
     let choices = default.clone().try_cast::<Choices>();
     let default = match &choices {
@@ -111,6 +113,16 @@ fn declare(call: &Call, name: &Dynamic, default: &Dynamic, doc: &str) -> Outcome
         choices: choices.map(|choices| choices.values).unwrap_or_default(),
         place: call.origin.place.clone(),
     };
+    // A library function declares its parameters wherever it is called.
+    let declared = call.recording.lock().params.iter().find(|known| known.name == param.name).cloned();
+    if let Some(known) = declared {
+        if is_same(&known, &param) {
+            return Ok(to_dynamic(known.value));
+        }
+        let error = call.error(format!("parameter `{}` is declared twice, in different ways", param.name));
+        let error = error.related(known.place, "first declared here");
+        return Err(raise(error.hint("give one of them another name")));
+    }
     if let Some(value) = bound(call, &param).map_err(|error| raise(*error))? {
         param.value = value;
     }
@@ -126,7 +138,10 @@ pub mod functions {
     /// The default gives the type: string, int or bool, or `one_of([..])` or `each([..])`. `doc` is shown by
     /// `f3s list`. `--set name=value`, `--set recipe.name=value` or a map in `base("recipe", #{ name: value })` set it.
     ///
-    /// Errors: a value of another type or not among the allowed ones; a name declared twice.
+    /// The same declaration again returns the same value, so that functions can declare what they need: those of the
+    /// library do so for the URLs of their upstreams.
+    ///
+    /// Errors: a value of another type or not among the allowed ones; a name declared twice in different ways.
     ///
     /// ```rhai
     /// let version = param("version", "3.13", "Alpine's version");

@@ -109,7 +109,8 @@ pub mod functions {
     /// Makes one layer of all steps in `body`.
     ///
     /// Outside of it every step that changes files is a layer of its own. `env` after a step is seen by the commands
-    /// behind it; `user`, `workdir` and `shell` belong before the layer, and copies in it are made by that user.
+    /// behind it; `user`, `workdir` and `shell` belong before the layer, and copies in it are made by that user. A layer
+    /// inside of a layer joins it, so that library functions which open one can be called here.
     ///
     /// ```rhai
     /// layer("motd", || {
@@ -128,7 +129,7 @@ pub mod functions {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
         let body = super::body(&call, &body)?;
-        call.recording.lock().open_layer(&name, call.origin.clone()).map_err(|error| raise(*error))?;
+        call.recording.lock().open_layer(&name);
         let _ = body.call_within_context::<Dynamic>(&ctx, ())?;
         call.recording.lock().close_layer();
         Ok(())

@@ -4,14 +4,13 @@
 //! heard, and a change begins anew. The plan tells whether there is anything to do. If so, the round before is superseded: what
 //! the new plan has no use for is cancelled, what it needs goes on and is waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod prepare;
+
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,14 +26,14 @@ use crate::cli::signals;
 use crate::cli::speaker::Speaker;
 use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::engine::{self, Address, Docker};
+use crate::engine::{Address, Docker};
 use crate::event::{Event, Events};
-use crate::graph::Graph;
-use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
-use crate::plan::{Action, Plan, PlanOptions, Present, Purpose};
+use crate::pipeline::{self, ExecuteOptions, Flights, Outcome};
+use crate::plan::{Action, Plan, Purpose};
 use crate::report::count;
 use crate::script::Evaluations;
 use crate::watch::Ear;
+use prepare::{Preparing, stocked};
 
 /// How long an engine that is gone is left alone before f3s looks again.
 const ENGINE_RETRY: Duration = Duration::from_secs(2);
@@ -74,15 +73,6 @@ pub struct Session<'a> {
     selected: Option<String>,
     /// The command of `--exec`.
     command: Option<Exec>,
-}
-
-/// A round that waits for the engine.
-struct Preparing {
-    project: Project,
-    graph: Arc<Graph>,
-    /// How many images had landed before the engine was asked.
-    landed: usize,
-    stocked: BoxFuture<'static, Result<(Docker, Stock), Failure>>,
 }
 
 /// A round that is executed.
@@ -155,109 +145,6 @@ impl Session<'_> {
                     return Err(Failure::Interrupted);
                 }
             }
-        }
-    }
-
-    /// Evaluates, and asks the engine what it has.
-    fn begin(&mut self, changed: BTreeSet<PathBuf>) {
-        self.changed.extend(changed);
-        self.preparing = None;
-        if let Err(failure) = self.evaluate() {
-            self.fail(failure);
-        }
-        if let Some(complaint) = self.ear.complaint() {
-            self.note(format!("{complaint}; `--poll` needs no help of the system"));
-        }
-    }
-
-    fn evaluate(&mut self) -> Result<(), Failure> {
-        let project = match Project::at(self.global, self.location.clone()) {
-            Ok(project) => project,
-            Err(failure) => {
-                self.ear.listen(&BTreeMap::new(), &self.location.settings());
-                return Err(failure);
-            }
-        };
-        let loaded = project.load_again(&self.args.select, &mut self.sources, &self.evaluations);
-        let graph = match loaded {
-            Ok(graph) => Arc::new(graph),
-            Err(failure) => {
-                // What was read until then is where it will be mended.
-                self.listen(&project);
-                return Err(failure);
-            }
-        };
-        self.ear.listen_also(&project.world.stamps());
-        let stocked = self.stocked(&project, graph.clone()).boxed();
-        self.preparing = Some(Preparing { project, graph, landed: self.flights.landed(), stocked });
-        Ok(())
-    }
-
-    /// What the engine has. Owns all it needs: it is dropped when something changes meanwhile.
-    fn stocked(
-        &self,
-        project: &Project,
-        graph: Arc<Graph>,
-    ) -> impl Future<Output = Result<(Docker, Stock), Failure>> + Send + use<> {
-        let (engine, found, config) = (self.engine.clone(), self.found.clone(), project.config.engine.clone());
-        let (events, sources, cancel) = (self.events.clone(), self.sources.clone(), self.cancel.clone());
-        async move {
-            let engine = match (engine, found) {
-                (Some(engine), _) => engine,
-                (None, Some((settings, address))) if settings == config => {
-                    engine::reconnect(&address).await.map_err(|error| build::failure(error, &sources))?
-                }
-                (None, _) => build::connect(&config, true, &events).await?,
-            };
-            let stock = build::stock(&engine, (&graph, &sources), (false, false), &events, &cancel).await?;
-            Ok((engine, stock))
-        }
-    }
-
-    async fn prepared(&mut self, stocked: Result<(Docker, Stock), Failure>) {
-        let Some(preparing) = self.preparing.take() else { return };
-        let (engine, stock) = match stocked {
-            Ok(stocked) => stocked,
-            Err(failure) => {
-                self.listen(&preparing.project);
-                return self.fail(failure);
-            }
-        };
-        self.gone = false;
-        self.found = Some((preparing.project.config.engine.clone(), engine.address().clone()));
-        self.engine = Some(engine.clone());
-        let planned = self.plan(&preparing, &stock.present);
-        self.listen(&preparing.project);
-        match planned {
-            Ok(plan) => self.start(&preparing, engine, plan),
-            Err(failure) => self.fail(failure),
-        }
-    }
-
-    /// The plan as it is released, whose mistakes count, then the one that is built: finely, unless it is pushed.
-    fn plan(&mut self, Preparing { project, graph, .. }: &Preparing, present: &Present) -> Result<Plan, Failure> {
-        let family = (&**graph, &self.sources);
-        let released = PlanOptions {
-            force: self.force,
-            source_date_epoch: build::source_date_epoch()?,
-            unchecked: self.args.no_check && !self.args.check,
-            ..PlanOptions::default()
-        };
-        let mut plan = project.plan(family, present, &released)?;
-        if self.args.push {
-            return Ok(plan);
-        }
-        let names = |image: &crate::plan::PlannedImage| (image.name.clone(), image.fingerprint.clone());
-        let mut options = PlanOptions { released: plan.images.iter().map(names).collect(), ..released };
-        loop {
-            // What is built is built finely from now on, and with it what rests on it.
-            let built = plan.images.iter().filter(|image| image.action == Action::Build);
-            self.fine.extend(built.map(|image| image.name.clone()));
-            if options.fine == self.fine {
-                return Ok(plan);
-            }
-            options.fine = self.fine.clone();
-            plan = project.plan(family, present, &options)?;
         }
     }
 
@@ -342,10 +229,6 @@ impl Session<'_> {
         self.note(if is_gone { "waiting for it".to_owned() } else { self.waiting() });
     }
 
-    fn listen(&mut self, project: &Project) {
-        self.ear.listen(&project.world.stamps(), &self.location.settings());
-    }
-
     /// Selects the image whose log key `l` shows.
     fn select_next(&mut self) {
         let next = self.selected.as_ref().and_then(|name| self.images.iter().position(|image| image == name));
@@ -395,14 +278,6 @@ impl Session<'_> {
         self.flights.settle().await;
         drop(self.events);
         let _ = tokio::task::spawn_blocking(|| self.speaker.join()).await;
-    }
-}
-
-/// What the engine has, when it is known; never, when nobody asks.
-async fn stocked(preparing: &mut Option<Preparing>) -> Result<(Docker, Stock), Failure> {
-    match preparing {
-        Some(preparing) => (&mut preparing.stocked).await,
-        None => std::future::pending().await,
     }
 }
 

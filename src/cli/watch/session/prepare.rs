@@ -1,0 +1,143 @@
+//! How a round is prepared: evaluation, what the engine has, the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Session;
+use crate::cli::build;
+use crate::cli::failure::Failure;
+use crate::cli::project::Project;
+use crate::engine::{self, Docker};
+use crate::graph::Graph;
+use crate::pipeline::Stock;
+use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
+
+/// A round that waits for the engine.
+pub struct Preparing {
+    pub project: Project,
+    graph: Arc<Graph>,
+    /// How many images had landed before the engine was asked.
+    pub landed: usize,
+    stocked: BoxFuture<'static, Result<(Docker, Stock), Failure>>,
+}
+
+impl Session<'_> {
+    /// Evaluates, and asks the engine what it has.
+    pub(super) fn begin(&mut self, changed: BTreeSet<PathBuf>) {
+        self.changed.extend(changed);
+        self.preparing = None;
+        if let Err(failure) = self.evaluate() {
+            self.fail(failure);
+        }
+        if let Some(complaint) = self.ear.complaint() {
+            self.note(format!("{complaint}; `--poll` needs no help of the system"));
+        }
+    }
+
+    fn evaluate(&mut self) -> Result<(), Failure> {
+        let project = match Project::at(self.global, self.location.clone()) {
+            Ok(project) => project,
+            Err(failure) => {
+                self.ear.listen(&BTreeMap::new(), &self.location.settings());
+                return Err(failure);
+            }
+        };
+        let loaded = project.load_again(&self.args.select, &mut self.sources, &self.evaluations);
+        let graph = match loaded {
+            Ok(graph) => Arc::new(graph),
+            Err(failure) => {
+                // What was read until then is where it will be mended.
+                self.listen(&project);
+                return Err(failure);
+            }
+        };
+        self.ear.listen_also(&project.world.stamps());
+        let stocked = self.stocked(&project, graph.clone()).boxed();
+        self.preparing = Some(Preparing { project, graph, landed: self.flights.landed(), stocked });
+        Ok(())
+    }
+
+    /// What the engine has. Owns all it needs: it is dropped when something changes meanwhile.
+    fn stocked(
+        &self,
+        project: &Project,
+        graph: Arc<Graph>,
+    ) -> impl Future<Output = Result<(Docker, Stock), Failure>> + Send + use<> {
+        let (engine, found, config) = (self.engine.clone(), self.found.clone(), project.config.engine.clone());
+        let (events, sources, cancel) = (self.events.clone(), self.sources.clone(), self.cancel.clone());
+        async move {
+            let engine = match (engine, found) {
+                (Some(engine), _) => engine,
+                (None, Some((settings, address))) if settings == config => {
+                    engine::reconnect(&address).await.map_err(|error| build::failure(error, &sources))?
+                }
+                (None, _) => build::connect(&config, true, &events).await?,
+            };
+            let stock = build::stock(&engine, (&graph, &sources), (false, false), &events, &cancel).await?;
+            Ok((engine, stock))
+        }
+    }
+
+    pub(super) async fn prepared(&mut self, stocked: Result<(Docker, Stock), Failure>) {
+        let Some(preparing) = self.preparing.take() else { return };
+        let (engine, stock) = match stocked {
+            Ok(stocked) => stocked,
+            Err(failure) => {
+                self.listen(&preparing.project);
+                return self.fail(failure);
+            }
+        };
+        self.gone = false;
+        self.found = Some((preparing.project.config.engine.clone(), engine.address().clone()));
+        self.engine = Some(engine.clone());
+        let planned = self.plan(&preparing, &stock.present);
+        self.listen(&preparing.project);
+        match planned {
+            Ok(plan) => self.start(&preparing, engine, plan),
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// The plan as it is released, whose mistakes count, then the one that is built: finely, unless it is pushed.
+    fn plan(&mut self, Preparing { project, graph, .. }: &Preparing, present: &Present) -> Result<Plan, Failure> {
+        let family = (&**graph, &self.sources);
+        let released = PlanOptions {
+            force: self.force,
+            source_date_epoch: build::source_date_epoch()?,
+            unchecked: self.args.no_check && !self.args.check,
+            ..PlanOptions::default()
+        };
+        let mut plan = project.plan(family, present, &released)?;
+        if self.args.push {
+            return Ok(plan);
+        }
+        let names = |image: &PlannedImage| (image.name.clone(), image.fingerprint.clone());
+        let mut options = PlanOptions { released: plan.images.iter().map(names).collect(), ..released };
+        loop {
+            // What is built is built finely from now on, and with it what rests on it.
+            let built = plan.images.iter().filter(|image| image.action == Action::Build);
+            self.fine.extend(built.map(|image| image.name.clone()));
+            if options.fine == self.fine {
+                return Ok(plan);
+            }
+            options.fine = self.fine.clone();
+            plan = project.plan(family, present, &options)?;
+        }
+    }
+
+    fn listen(&mut self, project: &Project) {
+        self.ear.listen(&project.world.stamps(), &self.location.settings());
+    }
+}
+
+/// What the engine has, when it is known; never, when nobody asks.
+pub async fn stocked(preparing: &mut Option<Preparing>) -> Result<(Docker, Stock), Failure> {
+    match preparing {
+        Some(preparing) => (&mut preparing.stocked).await,
+        None => std::future::pending().await,
+    }
+}
