@@ -14,6 +14,9 @@ pub struct Args {
     /// Print the whole reference as Markdown
     #[arg(long, conflicts_with_all = ["name", "format"])]
     markdown: bool,
+    /// Print the definitions of all functions for editors with Rhai's language server
+    #[arg(long, conflicts_with_all = ["name", "format", "markdown"])]
+    definitions: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -21,6 +24,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.markdown {
         return output::print(&reference::markdown());
+    }
+    if args.definitions {
+        return output::print(&reference::definitions());
     }
     let functions = reference::functions();
     let selected: Vec<&FunctionDoc> = match &args.name {

@@ -1,10 +1,15 @@
 //! The reference: what the doc comments over host and library functions say, as data.
 
+mod definitions;
+mod markdown;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{api, interpreter, library};
+pub use definitions::definitions;
+pub use markdown::markdown;
 
 /// One function that recipes may call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,6 +17,9 @@ pub struct FunctionDoc {
     pub name: String,
     /// `unpack(artifact, folder, opts)`: the longest form.
     pub signature: String,
+    /// The names of its parameters, in the longest form.
+    #[serde(skip)]
+    pub params: Vec<String>,
     /// The numbers of arguments that it takes, ascending.
     pub arities: Vec<usize>,
     /// The first line of its documentation.
@@ -67,6 +75,7 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
             library: in_library.contains(&raw.name),
             name: raw.name,
             signature: String::new(),
+            params: Vec::new(),
             arities: Vec::new(),
             summary: String::new(),
             details: String::new(),
@@ -76,6 +85,7 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
         let params: Vec<&str> = raw.params.iter().map(String::as_str).filter(|param| *param != "ctx").collect();
         if entry.arities.iter().all(|arity| *arity < params.len()) {
             entry.signature = format!("{}({})", entry.name, params.join(", "));
+            entry.params = params.iter().map(|param| (*param).to_owned()).collect();
         }
         if !entry.arities.contains(&params.len()) {
             entry.arities.push(params.len());
@@ -109,32 +119,4 @@ fn read_comments(comments: &str, doc: &mut FunctionDoc) {
     let (summary, details) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
     doc.summary = summary.replace('\n', " ");
     doc.details = details.trim().to_owned();
-}
-
-/// `stdlib/REFERENCE.md`: every function with its documentation and example.
-pub fn markdown() -> String {
-    let functions = functions();
-    let mut text = String::from(
-        "# Functions of f3s\n\nGenerated from the functions' own documentation by `f3s doc --markdown`; do not edit.\n",
-    );
-    let kinds = [
-        (false, "Host functions", "Written in Rust: they record steps."),
-        (true, "Library functions", "Written in Rhai, in `stdlib/`, with the host functions."),
-    ];
-    for (library, title, what) in kinds {
-        text.push_str(&format!("\n## {title}\n\n{what}\n"));
-        for doc in functions.iter().filter(|doc| doc.library == library) {
-            text.push_str(&format!("\n### `{}`\n\n{}\n", doc.signature, doc.summary));
-            if !doc.details.is_empty() {
-                text.push_str(&format!("\n{}\n", doc.details));
-            }
-            if !doc.example.is_empty() {
-                text.push_str(&format!("\n```rhai\n{}```\n", doc.example));
-            }
-            if !doc.lowers_to.is_empty() {
-                text.push_str(&format!("\nlowers to\n\n```dockerfile\n{}```\n", doc.lowers_to));
-            }
-        }
-    }
-    text
 }
