@@ -11,6 +11,8 @@ pub struct Decision<'a> {
     pub references: &'a [ImageRef],
     pub forced: bool,
     pub built_parent: Option<&'a PlannedImage>,
+    /// An image of a registry that the engine does not have: what it will give is not known.
+    pub missing: Option<&'a ImageRef>,
 }
 
 impl Decision<'_> {
@@ -38,6 +40,9 @@ impl Decision<'_> {
     fn why_built(&self) -> String {
         if let Some(parent) = self.built_parent {
             return format!("{} is built", parent.name);
+        }
+        if let Some(image) = self.missing {
+            return format!("{image} must be pulled first");
         }
         let others = format!("{}:", self.internal.repository());
         let older = self.present.0.range(others.clone()..).next().is_some_and(|(name, _)| name.starts_with(&others));

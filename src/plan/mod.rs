@@ -178,6 +178,7 @@ impl Planner<'_> {
             checked: checked.as_ref(),
             references: &references,
             forced: self.options.force && node.asked,
+            missing: known.iter().find(|(_, id)| id.is_none()).map(|(image, _)| image),
             built_parent: node
                 .parents
                 .iter()

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::lab::{Project, is_missing, requests, variable};
+use crate::lab::{Project, interrupt, is_missing, requests, variable, wait_until};
 
 /// Every path that the Dockerfile of `alpine-kona` removed from the JDK.
 pub const TRIMMED: &[&str] = &[
@@ -123,14 +123,39 @@ fn a_missing_file_says_404_and_a_mirror_leads_elsewhere() {
 }
 
 #[test]
-fn ctrl_c_ends_a_download_and_keeps_no_half_of_it() {
+fn a_source_tree_is_fetched_again_when_its_server_fails() {
     let project = Project::new();
-    placing(&project, &url(&format!("flaky/slow/{}/{AGENT}", project.prefix)), "#{}");
-    let child = project.start(&["run"]);
-    crate::lab::wait_until("the download runs", || requests(&format!("slow/{}", project.prefix)) == 1);
-    std::process::Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
-    project.wait(child).fails(130, &[]);
-    assert_eq!(std::fs::read_dir(project.path().join("cache/artifacts/partial")).unwrap().count(), 0);
+    let from = url(&format!("flaky/500-twice/{}/github.com/8710925/reporter", project.prefix));
+    project.recipe("a", &format!("base(\"scratch\");\nunpack(git(\"{from}\"), \"/src\");\n"));
+    let ran = project.f3s(&["build"]).ok();
+    assert!(ran.err.contains("attempt 2"), "{}", ran.err);
+    // What will not mend itself is not tried again.
+    let nowhere = url("github.com/8710925/nowhere");
+    project.recipe("a", &format!("base(\"scratch\");\nunpack(git(\"{nowhere}\"), \"/src\");\n"));
+    let ran = project.f3s(&["build"]).fails(1, &["cannot be fetched", "git says:"]);
+    assert!(!ran.err.contains("attempt 2"), "{}", ran.err);
+}
+
+#[test]
+fn ctrl_c_ends_a_download_and_keeps_no_half_of_it() {
+    // From a server that is slow, and from one that has sent some bytes and says nothing more.
+    for how in ["slow", "stall"] {
+        let project = Project::new();
+        placing(&project, &url(&format!("flaky/{how}/{}/{AGENT}", project.prefix)), "#{}");
+        let mut children = vec![project.start(&["run"])];
+        wait_until("the download runs", || requests(&format!("{how}/{}", project.prefix)) == 1);
+        // Another run waits for the first one's download.
+        children.push(project.start(&["run"]));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        children.reverse();
+        for child in children {
+            interrupt(&child);
+            let start = std::time::Instant::now();
+            project.wait(child).fails(130, &[]);
+            assert!(start.elapsed().as_secs() < 20, "{how}: it took {:?}", start.elapsed());
+        }
+        assert_eq!(std::fs::read_dir(project.path().join("cache/artifacts/partial")).unwrap().count(), 0);
+    }
 }
 
 #[test]

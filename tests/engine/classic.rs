@@ -1,7 +1,7 @@
 //! An engine without BuildKit: builds by the classic builder, what it cannot do is refused.
 
 use crate::door::Door;
-use crate::lab::{Project, is_missing, runs, variable, wait_until};
+use crate::lab::{Project, interrupt, is_missing, runs, variable, wait_until};
 
 /// A project whose engine does not know of BuildKit.
 fn project() -> Project {
@@ -91,8 +91,7 @@ fn ctrl_c_ends_the_step() {
     project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
     let child = project.start(&["build"]);
     wait_until("the step runs", || runs(&sleep));
-    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    interrupt(&child);
     project.wait(child).fails(130, &["interrupted"]);
     wait_until("the step has ended", || !runs(&sleep));
     assert_eq!(project.id("a"), "");

@@ -1,8 +1,6 @@
 //! Failures point at the script, and stop what they must.
 
-use std::process::Command;
-
-use crate::lab::{Project, docker, is_missing, runs, wait_until};
+use crate::lab::{Project, docker, interrupt, is_missing, runs, wait_until};
 
 #[test]
 fn a_failed_step_points_at_its_line_with_command_code_and_output() {
@@ -107,8 +105,7 @@ fn ctrl_c_ends_the_engines_step_too_and_leaves_nothing() {
     let running = || runs(&sleep);
     let child = project.start(&["run"]);
     wait_until("the step runs", running);
-    let status = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
-    assert!(status.success());
+    interrupt(&child);
     let ran = project.wait(child).fails(130, &["interrupted"]);
     assert_eq!(ran.summary(), "interrupted: skipped 1");
     wait_until("the step has ended", || !running());
@@ -127,7 +124,7 @@ fn ctrl_c_during_a_check_removes_its_container() {
     let containers = || docker(&["ps", "-a", "--no-trunc", "--filter", "label=f3s.check", "--format", "{{.Command}}"]);
     let child = project.start(&["run"]);
     wait_until("the check runs", || containers().contains(&sleep));
-    Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    interrupt(&child);
     project.wait(child).fails(130, &[]);
     assert!(!containers().contains(&sleep));
     assert_eq!(project.id("a"), "");

@@ -45,6 +45,12 @@ pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
     assert!(within_a_minute(holds), "not within a minute: {what}");
 }
 
+/// Ctrl-C.
+pub fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
 /// True while a process with exactly this command line runs, in a container or not.
 pub fn runs(command: &str) -> bool {
     !processes(command).is_empty()

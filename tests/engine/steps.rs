@@ -81,6 +81,56 @@ cleanup("rm /opt/big");
 }
 
 #[test]
+fn names_with_unusual_characters_arrive_as_they_are() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let odd = "it's \"a\" $HOME file";
+    project.file(&format!("scripts/{odd}"), "content");
+    project.file(&format!("scripts/tree/{odd}"), "content");
+    let quoted = odd.replace('"', "\\\"");
+    project.recipe(
+        "a",
+        &format!(
+            "base(\"alpine:3.13\");\ncopy(\"{quoted}\", \"/copied/\");\ncopy(\"tree\", \"/to {quoted}\");\n\
+             write(\"/written/{quoted}\", \"text\");\nworkdir(\"/work/{quoted}\");\nauthor(\"O'Brien $HOME\");\n\
+             label(\"odd\", \"{quoted}\");\nenv(\"ODD\", \"{quoted}\");\nadd_to_path(\"/opt/$x/bin\");\n"
+        ),
+    );
+    project.f3s(&["build"]).ok();
+    let found = project.sh("a", "find /copied /to* /written -type f; pwd; echo \"$ODD\"; echo \"$PATH\"");
+    let path = "/opt/$x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let expected = format!("/copied/{odd}\n/to {odd}/{odd}\n/written/{odd}\n/work/{odd}\n{odd}\n{path}");
+    assert_eq!(found, expected);
+    assert_eq!(project.config("a")["Labels"]["odd"], odd);
+    let image = format!("{}:latest", project.image("a"));
+    assert_eq!(project.docker(&["image", "inspect", "--format", "{{.Author}}", &image]), "O'Brien $HOME");
+}
+
+#[test]
+fn what_the_base_says_of_itself_is_not_said_of_the_image() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project
+        .recipe("base", "//! The base.\nbase(\"alpine:3.13\");\nlabel(\"org.opencontainers.image.source\", \"x\");\n");
+    project.recipe(
+        "child",
+        "stage(\"s\", || {\n    base(\"alpine:3.13\");\n    label(\"org.opencontainers.image.title\", \"stage\");\n});\nbase(\"@base\");\n",
+    );
+    project.f3s(&["build"]).ok();
+    let label = |name: &str, key: &str| {
+        project.config(name)["Labels"][format!("org.opencontainers.image.{key}")].as_str().unwrap_or("none").to_owned()
+    };
+    assert_eq!(label("base", "description"), "The base.");
+    assert_eq!((label("child", "description"), label("child", "source")), (String::new(), String::new()));
+    assert_eq!(label("child", "base.name"), format!("{}:latest", project.image("base")));
+    assert_eq!((label("child", "base.digest"), label("child", "title")), (String::new(), project.image("child")));
+}
+
+#[test]
 fn commands_mean_what_they_say() {
     if is_missing("alpine:3.13") {
         return;

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Project, is_missing, processes, runs, wait_until};
+use crate::lab::{Project, interrupt, is_missing, processes, runs, wait_until};
 
 /// A running `f3s watch`, and what it says.
 struct Watching {
@@ -71,6 +71,104 @@ fn a_command_is_run_after_every_good_round() {
     assert!(!lines.iter().any(|line| line.starts_with("images: ")), "{}", lines.join("\n"));
     project.recipe("a", &recipe("echo mended"));
     watch.until("images: ");
+}
+
+#[test]
+fn a_command_ends_with_all_that_it_started() {
+    let project = Project::new();
+    let sleep = format!("sleep 92{}", std::process::id());
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"one\");\n");
+    let mut watch = Watching::start(&project, &["--exec", &format!("{sleep} & wait; exit 3")]);
+    watch.round("built 1");
+    wait_until("the command runs", || runs(&sleep));
+    let first = processes(&sleep);
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"two\");\n");
+    watch.round("built 1");
+    wait_until("the next one runs alone", || processes(&sleep).len() == 1 && processes(&sleep) != first);
+    interrupt(&watch.child);
+    wait_until("it has ended", || !runs(&sleep));
+}
+
+#[test]
+fn a_size_that_watch_mode_does_not_check_is_not_taken_for_checked() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let recipe = |size: &str| {
+        format!(
+            "base(\"alpine:3.13\");\nrun([\"echo a >/a\", \"echo {0} >/b\"]);\ncheck_size(\"{size}\");\n",
+            project.prefix
+        )
+    };
+    project.recipe("split", &recipe("< 5B"));
+    let mut watch = Watching::start(&project, &[]);
+    watch.round("built 1");
+    // An image that is built as it is released is checked here, too.
+    project.recipe("same", "base(\"scratch\");\nwrite(\"/f\", \"hello world\");\ncheck_size(\"< 5B\");\n");
+    watch.round("up to date 1, failed 1");
+    drop(watch);
+    project.f3s(&["run", &project.image("split")]).fails(1, &["not < 5B"]);
+    project.f3s(&["run", &project.image("same")]).fails(1, &["not < 5B"]);
+}
+
+#[test]
+fn what_is_superseded_twice_never_takes_a_tag() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let sleep = format!("sleep 5; : {}", project.prefix);
+    let slow = |word: &str| format!("base(\"alpine:3.13\");\nrun(\"{sleep}; echo {word} >/a\");\n");
+    project.recipe("a", &slow("old"));
+    project.recipe("b", "base(\"alpine:3.13\");\nrun(\"echo one >/b\");\n");
+    let mut watch = Watching::start(&project, &["-j", "3"]);
+    watch.until("  built ");
+    project.recipe("b", "base(\"alpine:3.13\");\nrun(\"echo two >/b\");\n");
+    watch.until("  built ");
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo new >/a\");\n");
+    watch.until("watching ");
+    assert_eq!(project.sh("a", "cat /a"), "new");
+    // Longer than the first version would have taken.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(project.sh("a", "cat /a"), "new");
+    assert_eq!(project.sh("b", "cat /b"), "two");
+}
+
+#[test]
+fn a_half_round_pushes_nothing() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let registry = format!("{}/{}", crate::lab::variable("F3S_LAB_REGISTRY"), project.prefix);
+    let recipe =
+        |command: &str| format!("base(\"alpine:3.13\");\nrun(\"{command}; : {}\");\npush();\n", project.prefix);
+    let sleep = format!("sleep 91{}", std::process::id());
+    project.recipe("slow", &recipe(&sleep));
+    project.recipe("fast", &recipe("true"));
+    let mut watch = Watching::start(&project, &["--push", "--registry", &registry, "-j", "2"]);
+    watch.until("  built ");
+    wait_until("the slow one runs", || runs(&sleep));
+    project.recipe("slow", &recipe("sleep 2"));
+    let lines = watch.round("built 1, up to date 1, pushed 2");
+    let position =
+        |word: &str| lines.iter().position(|line| line.contains(word)).unwrap_or_else(|| panic!("{word}: {lines:?}"));
+    assert!(position("pushed ") > position(&format!("{}  built", project.image("slow"))), "{lines:?}");
+}
+
+#[test]
+fn a_folder_of_recipes_that_is_replaced_is_heard() {
+    let project = Project::new();
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"one\");\n");
+    let mut watch = Watching::start(&project, &[]);
+    watch.round("built 1");
+    let path = |name: &str| project.path().join(name);
+    std::fs::rename(path("scripts"), path("old")).unwrap();
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"two\");\n");
+    watch.round("built 1");
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"three\");\n");
+    watch.round("built 1");
 }
 
 #[test]

@@ -42,7 +42,11 @@ class Upstream(SimpleHTTPRequestHandler):
         with self.lock:
             self.seen[how, key] += 1
             count = self.seen[how, key]
-        content = (Path(self.directory) / path).read_bytes()
+        file = Path(self.directory) / path
+        if not file.is_file():
+            self.send_error(404)
+            return
+        content = file.read_bytes()
         if how == "500-twice" and count <= 2:
             self.send_error(500)
             return
@@ -54,6 +58,11 @@ class Upstream(SimpleHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             self.connection.shutdown(1)
+        elif how == "stall":
+            self.wfile.write(content[:10])
+            self.wfile.flush()
+            # Until whoever asked has gone.
+            self.connection.recv(1)
         elif how == "slow":
             for byte in content:
                 self.wfile.write(bytes([byte]))
