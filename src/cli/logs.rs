@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clap_complete::engine::ArgValueCompleter;
 
-use super::args::{Global, complete_recipe};
+use super::args::Global;
+use super::complete;
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
@@ -15,7 +16,7 @@ use crate::report::{LOGS_KEPT, Logs, bytes};
 #[derive(clap::Args)]
 pub struct Args {
     /// An image, as plans and progress call it; a list of all logs when left out
-    #[arg(value_name = "IMAGE", add = ArgValueCompleter::new(complete_recipe))]
+    #[arg(value_name = "IMAGE", add = ArgValueCompleter::new(complete::recipe_name))]
     image: Option<String>,
     /// How many runs to go back
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..LOGS_KEPT as i64))]

@@ -1,8 +1,10 @@
 //! The command line: arguments, one file per command, and what each kind of failure exits with.
 
 mod args;
+mod bash;
 mod build;
 mod check;
+mod complete;
 mod completions;
 mod doc;
 mod dockerfile;
@@ -26,6 +28,8 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::CompleteEnv;
+use clap_complete::env::{Fish, Shells, Zsh};
 
 use args::Global;
 use failure::Failure;
@@ -91,7 +95,8 @@ enum Command {
 
 /// Parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
+    let shells = Shells(&[&bash::WholeWords, &Zsh, &Fish]);
+    CompleteEnv::with_factory(Cli::command).shells(shells).complete();
     let cli = Cli::parse();
     output::set_up(&cli.global);
     match dispatch(&cli) {

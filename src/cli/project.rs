@@ -162,9 +162,9 @@ pub fn cache_folder() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("f3s-cache"))
 }
 
-/// The recipes of the project that the current folder belongs to, for completion.
-pub fn recipe_names() -> Option<Vec<String>> {
-    let root = root_above(&std::env::current_dir().ok()?)?;
+/// The recipes of the project that a folder belongs to, for completion.
+pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
+    let root = root_above(folder)?;
     let config = read_config(&root).ok()?;
     let world = Disk::new(&root, None).ok()?;
     let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
@@ -172,13 +172,22 @@ pub fn recipe_names() -> Option<Vec<String>> {
 }
 
 /// The parameters of all recipes of that project, each with its recipe's name, for completion.
-pub fn params() -> Option<Vec<(String, Param)>> {
-    let root = root_above(&std::env::current_dir().ok()?)?;
+pub fn params(folder: &Path) -> Option<Vec<(String, Param)>> {
+    let root = root_above(folder)?;
     let config = read_config(&root).ok()?;
     let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
-    let graph =
-        pipeline::load(&world, &config, &Request::default(), &mut Sources::default(), &Evaluations::default()).ok()?;
-    let params = graph.images.into_iter().flat_map(|node| {
+    let evaluations = Evaluations::default();
+    let load = |request: &Request| pipeline::load(&world, &config, request, &mut Sources::default(), &evaluations).ok();
+    let graphs = match load(&Request::default()) {
+        Some(graph) => vec![graph],
+        // One that is wrong does not silence the others.
+        None => {
+            let names = recipe_names(folder)?.into_iter();
+            names.filter_map(|name| load(&Request { recipes: vec![name], ..Request::default() })).collect()
+        }
+    };
+    let nodes = graphs.into_iter().flat_map(|graph| graph.images);
+    let params = nodes.flat_map(|node| {
         let recipe = node.recipe.key.recipe;
         node.recipe.params.into_iter().map(move |param| (recipe.clone(), param))
     });

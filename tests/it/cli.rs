@@ -117,29 +117,6 @@ fn recipes_are_found_from_anywhere_in_the_project_and_by_path() {
 }
 
 #[test]
-fn completion_knows_recipes_parameters_and_their_values() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("scripts")).unwrap();
-    let java =
-        "let jdk = param(\"jdk\", one_of([\"8\", \"11\"]), \"JDK\");\nbase(\"alpine:3.13\");\nenv(\"JDK\", jdk);\n";
-    std::fs::write(folder.path().join("scripts/java.rhai"), java).unwrap();
-    let complete = |words: &[&str]| -> Vec<String> {
-        let output = Command::new(env!("CARGO_BIN_EXE_f3s"))
-            .args([&["--", "f3s"], words].concat())
-            .current_dir(folder.path())
-            .env("COMPLETE", "bash")
-            .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
-            .env("_CLAP_IFS", "\n")
-            .output()
-            .unwrap();
-        out(&output).lines().map(str::to_owned).collect()
-    };
-    assert_eq!(complete(&["run", "ja"]), ["java"]);
-    assert_eq!(complete(&["run", "--set", "j"]), ["jdk="]);
-    assert_eq!(complete(&["run", "--set", "java.jdk="]), ["java.jdk=11", "java.jdk=8"]);
-}
-
-#[test]
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     assert!(f3s(folder.path(), &["man", "pages"]).status.success());

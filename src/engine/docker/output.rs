@@ -39,9 +39,10 @@ impl Secrets {
 
     /// How many bytes at the end may be the beginning of a secret.
     fn begun(&self, bytes: &[u8]) -> usize {
-        let begun = self.0.iter().filter_map(|secret| {
-            (1..secret.len()).rev().find(|length| bytes.ends_with(&secret.as_bytes()[..*length]))
-        });
+        let begun = self
+            .0
+            .iter()
+            .filter_map(|secret| (1..secret.len()).rev().find(|length| bytes.ends_with(&secret.as_bytes()[..*length])));
         begun.max().unwrap_or(0)
     }
 }
