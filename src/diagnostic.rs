@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -175,19 +176,28 @@ impl std::error::Error for Diagnostics {}
 
 /// The text of every script that was read, by the file name that stands in `Place::file`: what a caret is drawn under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(BTreeMap<Arc<str>, Arc<str>>);
+pub struct Sources {
+    /// The folder that the file names are relative to, where they are files of a disk.
+    pub root: Option<PathBuf>,
+    texts: BTreeMap<Arc<str>, Arc<str>>,
+}
 
 impl Sources {
+    /// Of a project in this folder, before anything is read.
+    pub fn in_folder(root: &Path) -> Sources {
+        Sources { root: Some(root.to_owned()), ..Sources::default() }
+    }
+
     pub fn insert(&mut self, file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) {
-        self.0.insert(file.into(), text.into());
+        self.texts.insert(file.into(), text.into());
     }
 
     pub fn get(&self, file: &str) -> Option<&str> {
-        self.0.get(file).map(|text| &**text)
+        self.texts.get(file).map(|text| &**text)
     }
 
     pub fn extend(&mut self, other: Sources) {
-        self.0.extend(other.0);
+        self.texts.extend(other.texts);
     }
 }
 

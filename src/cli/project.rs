@@ -47,7 +47,7 @@ impl Project {
         if config.jobs == Some(0) {
             let error =
                 Diagnostic::error("`jobs` in `f3s.toml` is 0").hint("leave it out for the number of processors");
-            return Err(Failure::Wrong(error.into(), Sources::default()));
+            return Err(Failure::Wrong(error.into(), Sources::in_folder(&root)));
         }
         // An empty one switches the registry of the file off.
         let registry = global.registry.clone().or(config.registry.take());
@@ -93,7 +93,7 @@ impl Project {
 
     /// As `load`, with the evaluations of an earlier round.
     pub fn load_again(&self, select: &Select, evaluations: &Evaluations) -> Result<(Graph, Sources), Failure> {
-        let mut sources = Sources::default();
+        let mut sources = Sources::in_folder(&self.root);
         let world: Arc<dyn World> = self.world.clone();
         match pipeline::load(&world, &self.config, &self.request(select), &mut sources, evaluations) {
             Ok(graph) => Ok((graph, sources)),
@@ -132,7 +132,7 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Config::default()),
         Err(error) => {
             let error = Diagnostic::error(format!("`{shown}` cannot be read: {error}"));
-            return Err(Failure::Wrong(error.into(), Sources::default()));
+            return Err(Failure::Wrong(error.into(), Sources::in_folder(root)));
         }
     };
     toml::from_str(&text).map_err(|error| {
@@ -141,7 +141,7 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         let line = before.matches('\n').count() as u32 + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
         let diagnostic = Diagnostic::error(error.message().to_owned()).at(Place::new(shown.as_str(), line, column));
-        let mut sources = Sources::default();
+        let mut sources = Sources::in_folder(root);
         sources.insert(shown.as_str(), text.as_str());
         Failure::Wrong(Diagnostics::from(diagnostic), sources)
     })

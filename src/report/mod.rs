@@ -9,7 +9,7 @@ mod plain;
 mod quiet;
 mod size;
 
-pub use ci::{Ci, Service};
+pub use ci::{Ci, Service, annotation};
 pub use json::Json;
 pub use live::{Live, Terminal};
 pub use logs::{KEPT as LOGS_KEPT, Logs};

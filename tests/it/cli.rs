@@ -58,6 +58,27 @@ fn mistakes_of_usage_scripts_and_configuration_have_their_exit_codes() {
 }
 
 #[test]
+fn mistakes_are_annotated_where_github_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let scripts = folder.path().join("images/scripts");
+    std::fs::create_dir_all(&scripts).unwrap();
+    std::fs::write(scripts.join("a.rhai"), "base(\"alpine:3.13\");\nrun();\n").unwrap();
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+        command.arg("check").current_dir(folder.path().join("images")).env_clear();
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        err(&output)
+    };
+    let workspace = folder.path().to_str().unwrap();
+    let github = check(&[("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", workspace)]);
+    assert!(github.contains("\n::error file=images/scripts/a.rhai,line=2,col=1::"), "{github}");
+    let github = check(&[("GITHUB_ACTIONS", "true")]);
+    assert!(github.contains("\n::error file=scripts/a.rhai,line=2,col=1::"), "{github}");
+    assert!(!check(&[]).contains("::error"));
+}
+
+#[test]
 fn an_engine_that_does_not_answer_is_exit_code_4_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     assert!(f3s(folder.path(), &["init"]).status.success());
