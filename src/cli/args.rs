@@ -8,6 +8,9 @@ use clap_complete::engine::ArgValueCompleter;
 use super::complete;
 use crate::script::Setting;
 
+/// The variable that names the registry.
+pub const REGISTRY: &str = "F3S_REGISTRY";
+
 /// Where the project is and how f3s speaks; before or behind any command.
 #[derive(Args, Clone, Debug)]
 pub struct Global {
@@ -15,7 +18,7 @@ pub struct Global {
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Global options")]
     pub directory: Option<PathBuf>,
     /// Prefix of the images that `push()` sends, such as `registry.example.com/team`
-    #[arg(long, env = "F3S_REGISTRY", value_name = "PREFIX", global = true, help_heading = "Global options")]
+    #[arg(long, env = REGISTRY, value_name = "PREFIX", global = true, help_heading = "Global options")]
     pub registry: Option<String>,
     /// Fetch what begins with FROM from TO instead; may be repeated
     #[arg(long = "mirror", value_name = "FROM=TO", value_parser = parse_mirror, global = true, help_heading = "Global options")]
@@ -33,6 +36,16 @@ pub enum When {
     Auto,
     Always,
     Never,
+}
+
+/// `--color` of a command line that is not parsed yet.
+pub fn color_of(mut words: impl Iterator<Item = String>) -> When {
+    let mut color = When::Auto;
+    while let Some(word) = words.next().filter(|word| word != "--") {
+        let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=").map(str::to_owned) };
+        color = value.and_then(|value| When::from_str(&value, false).ok()).unwrap_or(color);
+    }
+    color
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]

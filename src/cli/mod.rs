@@ -25,9 +25,11 @@ mod signals;
 mod speaker;
 mod watch;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 use clap_complete::env::{Fish, Shells, Zsh};
 
@@ -97,7 +99,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let shells = Shells(&[&bash::WholeWords, &Zsh, &Fish]);
     CompleteEnv::with_factory(Cli::command).shells(shells).complete();
-    let cli = Cli::parse();
+    // Help and mistakes of usage are said before the arguments are known.
+    output::choose_colours(args::color_of(std::env::args()));
+    let cli = Cli::from_arg_matches(&without_empty_variables(Cli::command()).get_matches());
+    let cli = cli.unwrap_or_else(|error| error.exit());
     output::set_up(&cli.global);
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +111,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// A variable that is empty counts as one that is not set, except that an empty registry is none.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| match arg.get_env() {
+        Some(name) if name != args::REGISTRY && is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {

@@ -58,6 +58,38 @@ fn mistakes_of_usage_scripts_and_configuration_have_their_exit_codes() {
 }
 
 #[test]
+fn help_and_mistakes_of_usage_follow_the_choice_of_colours() {
+    let is_coloured = |variables: &[(&str, &str)], words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+        let output = command.args(words).env_clear().envs(variables.iter().copied()).output().unwrap();
+        [output.stdout, output.stderr].concat().contains(&b'\x1b')
+    };
+    let force = ("CLICOLOR_FORCE", "1");
+    for words in [&["--help"][..], &["frobnicate"], &["build", "--jobs", "none"]] {
+        let with = |color: &[&'static str]| [color, words].concat();
+        assert!(!is_coloured(&[], words));
+        assert!(is_coloured(&[force], words));
+        assert!(!is_coloured(&[("NO_COLOR", "1")], words));
+        assert!(is_coloured(&[], &with(&["--color", "always"])));
+        assert!(!is_coloured(&[force], &with(&["--color", "never"])));
+        assert!(!is_coloured(&[force], &with(&["--color=never"])));
+    }
+}
+
+#[test]
+fn empty_variables_are_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(f3s(folder.path(), &["init"]).status.success());
+    let host = format!("unix://{}", folder.path().join("none.sock").display());
+    std::fs::write(folder.path().join("f3s.toml"), format!("[engine]\nhost = \"{host}\"\n")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+    command.arg("build").current_dir(folder.path()).env_clear().env("F3S_CACHE_DIR", folder.path());
+    let output = command.envs(["F3S_PROGRESS", "F3S_JOBS", "DOCKER_HOST"].map(|name| (name, ""))).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", err(&output));
+    assert!(err(&output).contains("none.sock"), "{}", err(&output));
+}
+
+#[test]
 fn mistakes_are_annotated_where_github_looks() {
     let folder = tempfile::tempdir().unwrap();
     let scripts = folder.path().join("images/scripts");
