@@ -41,7 +41,9 @@ use failure::Failure;
 /// Each image is a recipe: `scripts/NAME.rhai`. f3s evaluates the recipes, finds what rests on what, and builds, checks,
 /// tags and pushes what changed, in parallel, on a Docker engine.
 #[derive(Parser)]
-#[command(name = "f3s", version, max_term_width = 100, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "f3s", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}\n\n{ENVIRONMENT}"))]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -49,23 +51,53 @@ struct Cli {
     command: Option<Command>,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   f3s init                            write a first recipe and a commented f3s.toml
   f3s run scripts/jmeter-master.rhai  build, check, tag and push an image and what it rests on
   f3s plan                            show what would be built, and why
-  f3s doc apk                         show a function of the recipe language
+  f3s doc apk                         show a function of the recipe language";
 
-Exit codes: 0 done, 1 a build, check or push failed, 2 usage, 3 a script or the configuration is wrong,
-4 no engine or registry could be reached, 130 interrupted.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    a build, check or push failed
+  2    usage
+  3    a script or the configuration is wrong
+  4    no engine or registry could be reached
+  130  interrupted";
+
+/// Options name their variables themselves.
+const ENVIRONMENT: &str = "\
+Environment:
+  F3S_CONFIG         the configuration's file [default: f3s.toml, found upward from the recipes]
+  F3S_CACHE_DIR      the folder of downloads and logs [default: ~/.cache/f3s]
+  F3S_ENGINE_DIR     the folder of the private engine
+  DOCKER_CONFIG      the folder of Docker's configuration, with credentials and contexts
+  DOCKER_CONTEXT     the context that names the engine
+  SOURCE_DATE_EPOCH  the time of what is built, in seconds since 1970
+  NO_COLOR           no colours
+  CLICOLOR_FORCE     colours, also where there is no terminal
+  RUST_LOG           what f3s does and how long it takes, such as f3s=info";
+
+const KEYS: &str = "\
+Keys:
+  r       build again
+  f       build again, even if nothing changed
+  n, Tab  select the next image
+  l       show the log of the selected image, or the last one
+  q       quit";
 
 #[derive(Subcommand)]
 enum Command {
     /// Build, check, tag and push what the recipes say, with all they rest on
+    #[command(after_long_help = EXIT_CODES)]
     Run(build::Args),
     /// Build, check and tag, without pushing
+    #[command(after_long_help = EXIT_CODES)]
     Build(build::Args),
     /// Build again on every change of what was read; never push unless told
+    #[command(after_long_help = format!("{KEYS}\n\n{EXIT_CODES}"))]
     Watch(watch::Args),
     /// Show the images in build order with what would happen to each, and why
     Plan(plan::Args),

@@ -173,6 +173,27 @@ fn recipes_are_found_from_anywhere_in_the_project_and_by_path() {
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     assert!(f3s(folder.path(), &["man", "pages"]).status.success());
-    let run = std::fs::read_to_string(folder.path().join("pages/f3s-run.1")).unwrap();
-    assert!(run.contains("keep\\-going"), "{run}");
+    let page = |name: &str| {
+        let text = std::fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
+        text.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "").replace("\\fI", "")
+    };
+    let run = page("f3s-run.1");
+    for words in
+        ["keep-going", "f3s run [OPTIONS] [RECIPE]...", "F3S_JOBS", "F3S_PROGRESS", "tty: One line per running"]
+    {
+        assert!(run.contains(words), "{words}: {run}");
+    }
+    let watch = page("f3s-watch.1");
+    for words in ["SH KEYS", "select the next image", "SH \"EXIT CODES\"", "130  interrupted"] {
+        assert!(watch.replace("\"KEYS\"", "KEYS").contains(words), "{words}: {watch}");
+    }
+    let all = page("f3s.1");
+    assert!(
+        all.contains("SH \"ENVIRONMENT\"") && all.contains("F3S_CACHE_DIR") && all.contains("4    no engine"),
+        "{all}"
+    );
+    assert!(page("f3s-check.1").contains("130  interrupted"));
+    // What the pages say, `--help` says.
+    let help = out(&f3s(folder.path(), &["watch", "--help"]));
+    assert!(help.contains("select the next image") && help.contains("130  interrupted"), "{help}");
 }
