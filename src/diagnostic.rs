@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use serde::Serialize;
@@ -176,26 +177,35 @@ impl std::error::Error for Diagnostics {}
 /// The text of every script that was read, by the file name that stands in `Place::file`: what a caret is drawn under.
 /// Clones share them: a report sees what is read after it began.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Arc<RwLock<BTreeMap<Arc<str>, Arc<str>>>>);
+pub struct Sources {
+    /// The folder that the file names are relative to, where they are files of a disk.
+    pub root: Option<PathBuf>,
+    texts: Arc<RwLock<BTreeMap<Arc<str>, Arc<str>>>>,
+}
 
 impl Sources {
+    /// Of a project in this folder, before anything is read.
+    pub fn in_folder(root: &Path) -> Sources {
+        Sources { root: Some(root.to_owned()), ..Sources::default() }
+    }
+
     pub fn insert(&mut self, file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) {
         self.texts_mut().insert(file.into(), text.into());
     }
 
     pub fn get(&self, file: &str) -> Option<Arc<str>> {
-        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(file).cloned()
+        self.texts.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(file).cloned()
     }
 
     pub fn extend(&mut self, other: &Sources) {
-        if !Arc::ptr_eq(&self.0, &other.0) {
-            let texts = other.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if !Arc::ptr_eq(&self.texts, &other.texts) {
+            let texts = other.texts.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
             self.texts_mut().extend(texts);
         }
     }
 
     fn texts_mut(&mut self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, Arc<str>>> {
-        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.texts.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

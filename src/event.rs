@@ -29,7 +29,13 @@ pub enum Event {
         place: Place,
         cached: bool,
     },
+    /// A line of output, free of escape sequences, control characters and secrets.
     StepOutput {
+        image: String,
+        line: String,
+    },
+    /// The line of output that lacks its end, as it stands: the next one, or the whole line, takes its place.
+    StepProgress {
         image: String,
         line: String,
     },
@@ -170,6 +176,7 @@ impl Event {
             Event::ImageStarted { image, .. }
             | Event::StepStarted { image, .. }
             | Event::StepOutput { image, .. }
+            | Event::StepProgress { image, .. }
             | Event::StepFinished { image, .. }
             | Event::CheckStarted { image, .. }
             | Event::CheckPassed { image, .. }

@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::ArgValueCompleter;
 
+use super::complete;
 use crate::script::Setting;
+
+/// The variable that names the registry.
+pub const REGISTRY: &str = "F3S_REGISTRY";
 
 /// Where the project is and how f3s speaks; before or behind any command.
 #[derive(Args, Clone, Debug)]
@@ -14,7 +18,7 @@ pub struct Global {
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Global options")]
     pub directory: Option<PathBuf>,
     /// Prefix of the images that `push()` sends, such as `registry.example.com/team`
-    #[arg(long, env = "F3S_REGISTRY", value_name = "PREFIX", global = true, help_heading = "Global options")]
+    #[arg(long, env = REGISTRY, value_name = "PREFIX", global = true, help_heading = "Global options")]
     pub registry: Option<String>,
     /// Fetch what begins with FROM from TO instead; may be repeated
     #[arg(long = "mirror", value_name = "FROM=TO", value_parser = parse_mirror, global = true, help_heading = "Global options")]
@@ -34,6 +38,16 @@ pub enum When {
     Never,
 }
 
+/// `--color` of a command line that is not parsed yet.
+pub fn color_of(mut words: impl Iterator<Item = String>) -> When {
+    let mut color = When::Auto;
+    while let Some(word) = words.next().filter(|word| word != "--") {
+        let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=").map(str::to_owned) };
+        color = value.and_then(|value| When::from_str(&value, false).ok()).unwrap_or(color);
+    }
+    color
+}
+
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     #[default]
@@ -45,10 +59,10 @@ pub enum Format {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Select {
     /// Recipes: a path, a name, or a glob over names [default: all of the project]
-    #[arg(value_name = "RECIPE", add = ArgValueCompleter::new(complete_recipe))]
+    #[arg(value_name = "RECIPE", add = ArgValueCompleter::new(complete::recipe))]
     pub recipes: Vec<String>,
     /// Set a parameter, of one recipe or of all that declare it; may be repeated
-    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting, add = ArgValueCompleter::new(complete_setting))]
+    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting, add = ArgValueCompleter::new(complete::setting))]
     pub set: Vec<Setting>,
 }
 
@@ -68,36 +82,4 @@ fn parse_setting(text: &str) -> Result<Setting, String> {
         return Err("write NAME=VALUE or RECIPE.NAME=VALUE".to_owned());
     }
     Ok(Setting { recipe, name: name.to_owned(), value: value.to_owned() })
-}
-
-/// The names of the recipes of the project that the shell stands in.
-pub fn complete_recipe(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    let current = current.to_string_lossy();
-    let names = super::project::recipe_names().unwrap_or_default();
-    names.into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
-}
-
-/// `NAME=` of every parameter; behind the `=` the values that are allowed, or the default.
-fn complete_setting(current: &std::ffi::OsStr) -> Vec<CompletionCandidate> {
-    let current = current.to_string_lossy();
-    let params = super::project::params().unwrap_or_default();
-    let (recipe, rest) = current.rsplit_once('.').filter(|(recipe, _)| !recipe.contains('=')).unwrap_or(("", &current));
-    let prefix = if recipe.is_empty() { String::new() } else { format!("{recipe}.") };
-    let of_recipe = params.into_iter().filter(|(owner, _)| recipe.is_empty() || owner == recipe);
-    let mut candidates: Vec<(String, String)> = Vec::new();
-    for (_, param) in of_recipe {
-        let values = if param.choices.is_empty() { vec![param.default.clone()] } else { param.choices.clone() };
-        match rest.contains('=') {
-            true => {
-                candidates.extend(values.iter().map(|value| (format!("{}={value}", param.name), param.doc.clone())))
-            }
-            false => candidates.push((format!("{}=", param.name), param.doc)),
-        }
-    }
-    candidates.retain(|(text, _)| text.starts_with(rest));
-    candidates.sort();
-    candidates.dedup_by(|a, b| a.0 == b.0);
-    let candidate =
-        |(text, doc): (String, String)| CompletionCandidate::new(format!("{prefix}{text}")).help(Some(doc.into()));
-    candidates.into_iter().map(candidate).collect()
 }

@@ -1,6 +1,9 @@
 //! `f3s doc`: the reference of the recipe language, as the functions' own comments tell it.
 
+use clap_complete::engine::ArgValueCompleter;
+
 use super::args::Format;
+use super::complete;
 use super::failure::Failure;
 use super::output;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -9,7 +12,7 @@ use crate::script::reference::{self, FunctionDoc};
 #[derive(clap::Args)]
 pub struct Args {
     /// A function; all of them, one line each, when left out
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCompleter::new(complete::function))]
     name: Option<String>,
     /// Print the whole reference as Markdown
     #[arg(long, conflicts_with_all = ["name", "format"])]

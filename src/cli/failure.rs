@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::Global;
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
+use crate::report::{Service, annotation};
 
 pub enum Failure {
     /// A build, check or push failed. It was said already, where it happened.
@@ -49,7 +50,10 @@ impl Failure {
             }
             Failure::Wrong(all, sources) => (&all.0[..], sources),
         };
-        let text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
+        let mut text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
+        if Service::of_environment() == Some(Service::GitHub) {
+            text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
+        }
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
 }

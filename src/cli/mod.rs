@@ -1,8 +1,10 @@
 //! The command line: arguments, one file per command, and what each kind of failure exits with.
 
 mod args;
+mod bash;
 mod build;
 mod check;
+mod complete;
 mod completions;
 mod doc;
 mod dockerfile;
@@ -22,9 +24,13 @@ mod signals;
 mod speaker;
 mod watch;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
+use clap_complete::env::{Fish, Shells, Zsh};
 
 use args::Global;
 use failure::Failure;
@@ -34,7 +40,9 @@ use failure::Failure;
 /// Each image is a recipe: `scripts/NAME.rhai`. f3s evaluates the recipes, finds what rests on what, and builds, checks,
 /// tags and pushes what changed, in parallel, on a Docker engine.
 #[derive(Parser)]
-#[command(name = "f3s", version, max_term_width = 100, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "f3s", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}\n\n{ENVIRONMENT}"))]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -42,23 +50,53 @@ struct Cli {
     command: Option<Command>,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   f3s init                            write a first recipe and a commented f3s.toml
   f3s run scripts/jmeter-master.rhai  build, check, tag and push an image and what it rests on
   f3s plan                            show what would be built, and why
-  f3s doc apk                         show a function of the recipe language
+  f3s doc apk                         show a function of the recipe language";
 
-Exit codes: 0 done, 1 a build, check or push failed, 2 usage, 3 a script or the configuration is wrong,
-4 no engine or registry could be reached, 130 interrupted.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    a build, check or push failed
+  2    usage
+  3    a script or the configuration is wrong
+  4    no engine or registry could be reached
+  130  interrupted";
+
+/// Options name their variables themselves.
+const ENVIRONMENT: &str = "\
+Environment:
+  F3S_CONFIG         the configuration's file [default: f3s.toml, found upward from the recipes]
+  F3S_CACHE_DIR      the folder of downloads and logs [default: ~/.cache/f3s]
+  F3S_ENGINE_DIR     the folder of the private engine
+  DOCKER_CONFIG      the folder of Docker's configuration, with credentials and contexts
+  DOCKER_CONTEXT     the context that names the engine
+  SOURCE_DATE_EPOCH  the time of what is built, in seconds since 1970
+  NO_COLOR           no colours
+  CLICOLOR_FORCE     colours, also where there is no terminal
+  RUST_LOG           what f3s does and how long it takes, such as f3s=info";
+
+const KEYS: &str = "\
+Keys:
+  r       build again
+  f       build again, even if nothing changed
+  n, Tab  select the next image
+  l       show the log of the selected image, or the last one
+  q       quit";
 
 #[derive(Subcommand)]
 enum Command {
     /// Build, check, tag and push what the recipes say, with all they rest on
+    #[command(after_long_help = EXIT_CODES)]
     Run(build::Args),
     /// Build, check and tag, without pushing
+    #[command(after_long_help = EXIT_CODES)]
     Build(build::Args),
     /// Build again on every change of what was read; never push unless told
+    #[command(after_long_help = format!("{KEYS}\n\n{EXIT_CODES}"))]
     Watch(watch::Args),
     /// Show the images in build order with what would happen to each, and why
     Plan(plan::Args),
@@ -90,8 +128,12 @@ enum Command {
 
 /// Parses the command line, runs the command, says what went wrong.
 pub fn main() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
-    let cli = Cli::parse();
+    let shells = Shells(&[&bash::WholeWords, &Zsh, &Fish]);
+    CompleteEnv::with_factory(Cli::command).shells(shells).complete();
+    // Help and mistakes of usage are said before the arguments are known.
+    output::choose_colours(args::color_of(std::env::args()));
+    let cli = Cli::from_arg_matches(&without_empty_variables(Cli::command()).get_matches());
+    let cli = cli.unwrap_or_else(|error| error.exit());
     output::set_up(&cli.global);
     match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +142,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// A variable that is empty counts as one that is not set, except that an empty registry is none.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| match arg.get_env() {
+        Some(name) if name != args::REGISTRY && is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {

@@ -9,14 +9,19 @@ use super::args::{Global, When};
 use super::failure::Failure;
 use crate::report::diagnostic::Style;
 
-/// Colours by `--color`, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`; tracing by `RUST_LOG`, to standard error, with the time that
-/// each phase took.
+/// Colours by `--color`; `Auto`: by `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and what is a terminal.
+pub fn choose_colours(when: When) {
+    let choice = match when {
+        When::Auto => anstream::ColorChoice::Auto,
+        When::Always => anstream::ColorChoice::Always,
+        When::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Colours; tracing by `RUST_LOG`, to standard error, with the time that each phase took.
 pub fn set_up(global: &Global) {
-    match global.color {
-        When::Auto => {}
-        When::Always => anstream::ColorChoice::Always.write_global(),
-        When::Never => anstream::ColorChoice::Never.write_global(),
-    }
+    choose_colours(global.color);
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -79,7 +79,7 @@ impl Project {
         if config.jobs == Some(0) {
             let error =
                 Diagnostic::error("`jobs` in `f3s.toml` is 0").hint("leave it out for the number of processors");
-            return Err(Failure::Wrong(error.into(), Sources::default()));
+            return Err(Failure::Wrong(error.into(), Sources::in_folder(&root)));
         }
         // An empty one switches the registry of the file off.
         let registry = global.registry.clone().or(config.registry.take());
@@ -118,7 +118,7 @@ impl Project {
 
     /// Evaluates and orders what was asked for.
     pub fn load(&self, select: &Select) -> Result<(Graph, Sources), Failure> {
-        let mut sources = Sources::default();
+        let mut sources = Sources::in_folder(&self.root);
         let graph = self.load_again(select, &mut sources, &Evaluations::default())?;
         Ok((graph, sources))
     }
@@ -166,7 +166,7 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Config::default()),
         Err(error) => {
             let error = Diagnostic::error(format!("`{shown}` cannot be read: {error}"));
-            return Err(Failure::Wrong(error.into(), Sources::default()));
+            return Err(Failure::Wrong(error.into(), Sources::in_folder(root)));
         }
     };
     toml::from_str(&text).map_err(|error| {
@@ -175,7 +175,7 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         let line = before.matches('\n').count() as u32 + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
         let diagnostic = Diagnostic::error(error.message().to_owned()).at(Place::new(shown.as_str(), line, column));
-        let mut sources = Sources::default();
+        let mut sources = Sources::in_folder(root);
         sources.insert(shown.as_str(), text.as_str());
         Failure::Wrong(Diagnostics::from(diagnostic), sources)
     })
@@ -190,9 +190,9 @@ pub fn cache_folder() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("f3s-cache"))
 }
 
-/// The recipes of the project that the current folder belongs to, for completion.
-pub fn recipe_names() -> Option<Vec<String>> {
-    let root = root_above(&std::env::current_dir().ok()?)?;
+/// The recipes of the project that a folder belongs to, for completion.
+pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
+    let root = root_above(folder)?;
     let config = read_config(&root).ok()?;
     let world = Disk::new(&root, None).ok()?;
     let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
@@ -200,13 +200,22 @@ pub fn recipe_names() -> Option<Vec<String>> {
 }
 
 /// The parameters of all recipes of that project, each with its recipe's name, for completion.
-pub fn params() -> Option<Vec<(String, Param)>> {
-    let root = root_above(&std::env::current_dir().ok()?)?;
+pub fn params(folder: &Path) -> Option<Vec<(String, Param)>> {
+    let root = root_above(folder)?;
     let config = read_config(&root).ok()?;
     let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
-    let graph =
-        pipeline::load(&world, &config, &Request::default(), &mut Sources::default(), &Evaluations::default()).ok()?;
-    let params = graph.images.into_iter().flat_map(|node| {
+    let evaluations = Evaluations::default();
+    let load = |request: &Request| pipeline::load(&world, &config, request, &mut Sources::default(), &evaluations).ok();
+    let graphs = match load(&Request::default()) {
+        Some(graph) => vec![graph],
+        // One that is wrong does not silence the others.
+        None => {
+            let names = recipe_names(folder)?.into_iter();
+            names.filter_map(|name| load(&Request { recipes: vec![name], ..Request::default() })).collect()
+        }
+    };
+    let nodes = graphs.into_iter().flat_map(|graph| graph.images);
+    let params = nodes.flat_map(|node| {
         let recipe = node.recipe.key.recipe;
         node.recipe.params.into_iter().map(move |param| (recipe.clone(), param))
     });

@@ -27,7 +27,7 @@ pub enum Progress {
     Plain,
     /// One JSON object per line and event, on standard output
     Json,
-    /// Errors and the summary
+    /// Errors, notes, what was pushed, and the summary
     Quiet,
 }
 
@@ -119,7 +119,8 @@ fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Rep
 /// True on a terminal that can move its cursor, and where no service of continuous integration keeps a log.
 fn is_live() -> bool {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    std::io::stderr().is_terminal() && set("CI").is_none() && set("TERM").is_some_and(|term| term != "dumb")
+    let is_ci = set("CI").is_some_and(|value| !["0", "false"].contains(&value.to_ascii_lowercase().as_str()));
+    std::io::stderr().is_terminal() && !is_ci && set("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// The style of a report that is not filtered: without colours where the user wants none, or standard error has none.

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::diagnostic::Style;
+use super::diagnostic::{self, Style};
 use super::{Plain, Report};
-use crate::diagnostic::{Diagnostic, Sources};
+use crate::diagnostic::{Diagnostic, Severity, Sources};
 use crate::event::Event;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +31,54 @@ impl Service {
     }
 }
 
-pub struct Ci<W> {
+pub struct Ci<W: Write> {
     service: Service,
     out: W,
     sources: Sources,
     style: Style,
+    plain: Plain<Vec<u8>>,
     /// Lines of images that are not done: images run at the same time, groups cannot.
     images: BTreeMap<String, Vec<u8>>,
 }
 
 impl<W: Write> Ci<W> {
     pub fn new(service: Service, out: W, sources: Sources, style: Style) -> Self {
-        Ci { service, out, sources, style, images: BTreeMap::new() }
+        let plain = Plain::new(Vec::new(), sources.clone(), style);
+        Ci { service, out, sources, style, plain, images: BTreeMap::new() }
     }
 
-    fn plain(&self, event: &Event) -> Vec<u8> {
-        let mut lines = Vec::new();
-        Plain::new(&mut lines, self.sources.clone(), self.style).hear(event);
-        lines
+    /// The event in plain lines.
+    fn lines(&mut self, event: &Event) -> Vec<u8> {
+        self.plain.hear(event);
+        std::mem::take(&mut self.plain.out)
+    }
+
+    /// A failure for everybody to see: where it happened no group may hide it.
+    fn failure(&self, diagnostic: &Diagnostic) -> Vec<u8> {
+        let mut text = diagnostic::render(std::slice::from_ref(diagnostic), &self.sources, self.style);
+        if self.service == Service::GitHub {
+            text.push_str(&annotation(diagnostic, &self.sources));
+        }
+        text.into_bytes()
+    }
+
+    /// The lines of an image in its group; nothing when there are none.
+    fn end_group(&mut self, image: &str) -> Vec<u8> {
+        match self.images.remove(image) {
+            Some(lines) => self.group(image, &lines),
+            None => Vec::new(),
+        }
+    }
+
+    /// Images that were not heard to end, such as those of a run that broke off.
+    fn end_all_groups(&mut self) -> Vec<u8> {
+        let images: Vec<String> = self.images.keys().cloned().collect();
+        images.iter().flat_map(|image| self.end_group(image)).collect()
+    }
+
+    fn write(&mut self, text: &[u8]) {
+        // A closed pipe ends nobody's build.
+        let _ = self.out.write_all(text).and_then(|()| self.out.flush());
     }
 
     fn group(&self, image: &str, lines: &[u8]) -> Vec<u8> {
@@ -63,19 +94,32 @@ impl<W: Write> Ci<W> {
         };
         [start.as_bytes(), lines, end.as_bytes()].concat()
     }
+}
 
-    /// A failure where a reviewer sees it; GitLab has no such command.
-    fn annotation(&self, diagnostic: &Diagnostic) -> String {
-        if self.service == Service::GitLab {
-            return String::new();
-        }
-        let place = diagnostic.origin.as_ref().map(|origin| {
-            let place = &origin.place;
-            format!(" file={},line={},col={}", property(&place.file), place.line, place.column)
-        });
-        let notes: String = diagnostic.notes.iter().map(|note| format!("\n{note}")).collect();
-        format!("::error{}::{}\n", place.unwrap_or_default(), escaped(&format!("{}{notes}", diagnostic.message)))
-    }
+/// A mistake as GitHub shows it beside the line.
+pub fn annotation(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let workspace = std::env::var_os("GITHUB_WORKSPACE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let place = diagnostic.origin.as_ref().map(|origin| {
+        let place = &origin.place;
+        let file = file_in(workspace.as_deref(), sources.root.as_deref(), &place.file);
+        format!(" file={},line={},col={}", property(&file), place.line, place.column)
+    });
+    let notes: String = diagnostic.notes.iter().map(|note| format!("\n{note}")).collect();
+    format!("::{level}{}::{}\n", place.unwrap_or_default(), escaped(&format!("{}{notes}", diagnostic.message)))
+}
+
+/// A file of the project as seen from the folder that GitHub has checked out, where that holds the project.
+fn file_in(workspace: Option<&Path>, root: Option<&Path>, file: &str) -> String {
+    let inside = || {
+        let workspace = workspace?.canonicalize().ok()?;
+        let path = root?.join(file);
+        Some(path.strip_prefix(workspace).ok()?.to_string_lossy().into_owned())
+    };
+    inside().unwrap_or_else(|| file.to_owned())
 }
 
 fn escaped(text: &str) -> String {
@@ -88,26 +132,43 @@ fn property(text: &str) -> String {
 
 impl<W: Write + Send> Report for Ci<W> {
     fn hear(&mut self, event: &Event) {
-        let lines = self.plain(event);
-        let mut text = Vec::new();
-        match event.image() {
-            None => text = lines,
-            Some(image) => {
-                let kept = self.images.entry(image.to_owned()).or_default();
-                kept.extend(lines);
-                if event.ends_image() {
-                    let kept = self.images.remove(image).unwrap_or_default();
-                    text = self.group(image, &kept);
-                }
+        let text = match (event, event.image()) {
+            (Event::ImageFailed { image, diagnostic }, _) => {
+                let failed = format!("{image}  failed\n").into_bytes();
+                // A second failure of an image has no group of its own.
+                let group = match self.images.get_mut(image) {
+                    Some(lines) => {
+                        lines.extend(failed);
+                        self.end_group(image)
+                    }
+                    None => failed,
+                };
+                [group, self.failure(diagnostic)].concat()
             }
-        }
-        if let Event::Mistaken { diagnostics } = event {
-            text.extend(diagnostics.iter().flat_map(|diagnostic| self.annotation(diagnostic).into_bytes()));
-        }
-        if let Event::ImageFailed { diagnostic, .. } | Event::PushFailed { diagnostic, .. } = event {
-            text.extend(self.annotation(diagnostic).into_bytes());
-        }
-        let _ = self.out.write_all(&text).and_then(|()| self.out.flush());
+            (Event::PushFailed { image, reference, diagnostic }, _) => {
+                let failed = format!("{image}  push of {reference} failed\n").into_bytes();
+                self.images.entry(image.clone()).or_default().extend(failed);
+                [self.end_group(image), self.failure(diagnostic)].concat()
+            }
+            (Event::Mistaken { diagnostics }, _) => {
+                diagnostics.iter().flat_map(|diagnostic| self.failure(diagnostic)).collect()
+            }
+            (Event::Finished(_), _) => [self.end_all_groups(), self.lines(event)].concat(),
+            (_, None) => self.lines(event),
+            (_, Some(image)) => {
+                let lines = self.lines(event);
+                self.images.entry(image.to_owned()).or_default().extend(lines);
+                if event.ends_image() { self.end_group(image) } else { Vec::new() }
+            }
+        };
+        self.write(&text);
+    }
+}
+
+impl<W: Write> Drop for Ci<W> {
+    fn drop(&mut self) {
+        let text = self.end_all_groups();
+        self.write(&text);
     }
 }
 
@@ -115,6 +176,7 @@ impl<W: Write + Send> Report for Ci<W> {
 mod tests {
     use super::*;
     use crate::diagnostic::Place;
+    use crate::event::Summary;
 
     fn said(service: Service, events: &[Event]) -> String {
         let mut out = Vec::new();
@@ -143,7 +205,11 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.ends_with("::endgroup::\n::error file=scripts/a.rhai,line=3,col=1::exit code 1%0A100%25%0Aof it\n"),
+            text.contains("\na  failed\n::endgroup::\nerror: exit code 1\n"),
+            "the reason stands behind the group: {text}"
+        );
+        assert!(
+            text.ends_with("\n\n::error file=scripts/a.rhai,line=3,col=1::exit code 1%0A100%25%0Aof it\n"),
             "{text}"
         );
         let text = said(Service::GitLab, &events[1..3]);
@@ -151,5 +217,33 @@ mod tests {
             text.contains("section_start:") && text.contains(":f3s_b[collapsed=true]\r") && !text.contains("::error"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn several_failures_of_an_image_and_a_run_that_breaks_off_lose_nothing() {
+        let failed = |message: &str| Event::ImageFailed {
+            image: "a".to_owned(),
+            diagnostic: Box::new(Diagnostic::error(message)),
+        };
+        let text = said(Service::GitHub, &[output("b", "two"), output("a", "one"), failed("first"), failed("second")]);
+        assert_eq!(text.matches("::group::a\n").count(), 1, "{text}");
+        assert!(text.contains("\n::error::first\n") && text.contains("\n::error::second\n"), "{text}");
+        // What was not heard to end stands at the end.
+        assert!(text.ends_with("::group::b\nb  | two\n::endgroup::\n"), "{text}");
+        let text = said(Service::GitLab, &[output("b", "two"), Event::Finished(Summary::default())]);
+        let (lines, summary) = (text.find("b  | two").unwrap(), text.find("nothing to do").unwrap());
+        assert!(lines < summary && text.matches("section_end").count() == 1, "{text}");
+    }
+
+    #[test]
+    fn files_are_named_as_the_checked_out_folder_knows_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = folder.path().canonicalize().unwrap();
+        let (project, other) = (workspace.join("images"), tempfile::tempdir().unwrap());
+        let named = |workspace: Option<&Path>, root: &Path| file_in(workspace, Some(root), "scripts/a.rhai");
+        assert_eq!(named(Some(&workspace), &project), "images/scripts/a.rhai");
+        assert_eq!(named(Some(&workspace), &workspace), "scripts/a.rhai");
+        assert_eq!(named(Some(other.path()), &project), "scripts/a.rhai");
+        assert_eq!(named(None, &project), "scripts/a.rhai");
     }
 }

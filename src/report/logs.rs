@@ -1,8 +1,12 @@
-//! The logs of every image, kept in files: a quiet screen loses nothing.
+//! The logs of every image and of the run itself, kept in files: a quiet screen loses nothing.
+//!
+//! Every log is a file of its own, `IMAGE@TIME.log`: runs at the same time never write into one another's, and no name of an
+//! image ends another's. Older ones than the last few go when a new one begins.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::diagnostic::Style;
 use super::{Plain, Report};
@@ -12,9 +16,13 @@ use crate::event::Event;
 /// Runs whose logs are kept, for every image.
 pub const KEPT: usize = 3;
 
+/// What the log of all that belongs to no image is called; no image can be called so.
+pub const OF_RUN: &str = "(run)";
+
 pub struct Logs {
     folder: PathBuf,
     sources: Sources,
+    /// By the names of images, and `OF_RUN`.
     open: BTreeMap<String, Plain<File>>,
 }
 
@@ -23,39 +31,158 @@ impl Logs {
         Logs { folder, sources, open: BTreeMap::new() }
     }
 
-    /// The file of an image's log; `back` 0 is the last run, 1 the one before.
-    pub fn file(folder: &Path, image: &str, back: usize) -> PathBuf {
-        let image = image.replace('%', "%25").replace('/', "%2F");
-        folder.join(if back == 0 { format!("{image}.log") } else { format!("{image}.{back}.log") })
-    }
-
-    /// The image whose log a file is, without its suffix.
-    pub fn image(stem: &str) -> String {
-        stem.replace("%2F", "/").replace("%25", "%")
-    }
-
-    /// Starts a log; earlier ones move back.
-    fn begin(&mut self, image: &str) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        for back in (1..KEPT).rev() {
-            let _ = std::fs::rename(Self::file(&self.folder, image, back - 1), Self::file(&self.folder, image, back));
+    /// The files of all logs by name, the last one of each first.
+    pub fn files(folder: &Path) -> BTreeMap<String, Vec<PathBuf>> {
+        let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            if let Some((name, _)) = file.strip_suffix(".log").and_then(|stem| stem.rsplit_once('@')) {
+                files.entry(decoded(name)).or_default().push(entry.path());
+            }
         }
-        let file = File::create(Self::file(&self.folder, image, 0))?;
-        self.open.insert(image.to_owned(), Plain::new(file, self.sources.clone(), Style::PLAIN));
+        // The times have the same number of digits.
+        files.values_mut().for_each(|logs| logs.sort_by(|a, b| b.cmp(a)));
+        files
+    }
+
+    /// Starts a log; the oldest ones go.
+    fn begin(&mut self, name: &str) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let file = create(&self.folder, name)?;
+        self.open.insert(name.to_owned(), Plain::new(file, self.sources.clone(), Style::PLAIN));
+        for old in Self::files(&self.folder).remove(name).into_iter().flatten().skip(KEPT) {
+            let _ = std::fs::remove_file(old);
+        }
         Ok(())
     }
+
+    /// The log that an event belongs to, begun if it is not there.
+    fn log_of(&mut self, event: &Event) -> Option<&mut Plain<File>> {
+        let begins = matches!(event, Event::ImageStarted { .. });
+        let name = match event.image() {
+            Some(image) if begins || self.open.contains_key(image) => image,
+            // Images that are only checked, tagged or pushed have no log of their own.
+            Some(_) | None => OF_RUN,
+        };
+        if begins || (!self.open.contains_key(name) && is_worth_a_log(event)) {
+            let begun = self.begin(name);
+            begun.map_err(|error| tracing::debug!(%error, name, "the log cannot be kept")).ok()?;
+        }
+        self.open.get_mut(name)
+    }
+}
+
+/// A run that has nothing to do leaves the log of the one that did something.
+fn is_worth_a_log(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Started { .. }
+            | Event::Finished(_)
+            | Event::ImageUpToDate { .. }
+            | Event::PushUpToDate { .. }
+            | Event::PushSkipped { .. }
+    )
 }
 
 impl Report for Logs {
     fn hear(&mut self, event: &Event) {
-        let Some(image) = event.image() else { return };
-        if let Event::ImageStarted { .. } = event
-            && let Err(error) = self.begin(image)
-        {
-            tracing::debug!(%error, image, "the log cannot be kept");
-        }
-        if let Some(log) = self.open.get_mut(image) {
+        if let Some(log) = self.log_of(event) {
             log.hear(event);
         }
+    }
+}
+
+/// A new file: the time, in milliseconds, is one that no other log of this name has.
+fn create(folder: &Path, name: &str) -> std::io::Result<File> {
+    let mut time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    loop {
+        match File::create_new(folder.join(format!("{}@{time:015}.log", encoded(name)))) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => time += 1,
+            created => return created,
+        }
+    }
+}
+
+fn encoded(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F").replace('@', "%40")
+}
+
+fn decoded(name: &str) -> String {
+    name.replace("%40", "@").replace("%2F", "/").replace("%25", "%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(image: &str) -> Event {
+        Event::ImageStarted { image: image.to_owned(), reason: "changed".to_owned(), builds: true }
+    }
+
+    fn output(image: &str, line: &str) -> Event {
+        Event::StepOutput { image: image.to_owned(), line: line.to_owned() }
+    }
+
+    fn note(message: &str) -> Event {
+        Event::Note { message: message.to_owned() }
+    }
+
+    fn texts(folder: &Path, name: &str) -> Vec<String> {
+        let files = Logs::files(folder).remove(name).unwrap_or_default();
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    }
+
+    #[test]
+    fn names_with_dots_signs_and_numbers_have_logs_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["php7.2", "x", "x.1", "x@1", "x[at=a@b/c%40]"];
+        for run in 0..KEPT + 2 {
+            let mut logs = Logs::new(folder.path().to_owned(), Sources::default());
+            for name in names {
+                logs.hear(&started(name));
+                logs.hear(&output(name, &format!("run {run} of {name}")));
+            }
+        }
+        assert_eq!(Logs::files(folder.path()).into_keys().collect::<Vec<_>>(), names);
+        for name in names {
+            let texts = texts(folder.path(), name);
+            assert_eq!(texts.len(), KEPT);
+            assert!(texts[0].contains(&format!("| run 4 of {name}\n")), "{texts:?}");
+            assert!(texts[2].contains(&format!("| run 2 of {name}\n")), "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn runs_at_the_same_time_have_whole_logs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut runs = [0, 1].map(|_| Logs::new(folder.path().to_owned(), Sources::default()));
+        runs.iter_mut().for_each(|logs| logs.hear(&started("a")));
+        for line in ["one", "two"] {
+            runs.iter_mut().enumerate().for_each(|(run, logs)| logs.hear(&output("a", &format!("{line} of {run}"))));
+        }
+        assert_eq!(
+            texts(folder.path(), "a"),
+            [1, 0].map(|run| format!("a  builds: changed\na  | one of {run}\na  | two of {run}\n"))
+        );
+    }
+
+    #[test]
+    fn what_belongs_to_no_image_is_kept_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs::new(folder.path().to_owned(), Sources::default());
+        logs.hear(&note("a private engine is started"));
+        logs.hear(&Event::PullStarted { reference: "alpine:3.13".to_owned() });
+        logs.hear(&started("a"));
+        logs.hear(&output("a", "building"));
+        // It was not built: it has no log of its own.
+        let check = Event::CheckPassed { image: "b".to_owned(), check: "true".to_owned(), seconds: 0.1 };
+        logs.hear(&check);
+        let of_run = "f3s  a private engine is started\npull  alpine:3.13\nb  check `true` passed in 0.10 s\n";
+        assert_eq!(texts(folder.path(), OF_RUN), [of_run]);
+        // A run without work does not push that log out.
+        let mut idle = Logs::new(folder.path().to_owned(), Sources::default());
+        idle.hear(&Event::Started { images: 1, to_build: 0 });
+        idle.hear(&Event::ImageUpToDate { image: "a".to_owned() });
+        assert_eq!(texts(folder.path(), OF_RUN).len(), 1);
     }
 }

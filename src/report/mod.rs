@@ -9,10 +9,10 @@ mod plain;
 mod quiet;
 mod size;
 
-pub use ci::{Ci, Service};
+pub use ci::{Ci, Service, annotation};
 pub use json::Json;
 pub use live::{Live, Terminal};
-pub use logs::{KEPT as LOGS_KEPT, Logs};
+pub use logs::{KEPT as LOGS_KEPT, Logs, OF_RUN as LOG_OF_RUN};
 pub use plain::Plain;
 pub use quiet::Quiet;
 pub use size::{bytes, count, seconds};

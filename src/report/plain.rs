@@ -11,14 +11,14 @@ use crate::event::{Event, Summary};
 
 /// Clears a terminal and begins at its top; filtered out where standard error is none.
 pub const CLEAR: &str = "\x1b[2J\x1b[H";
-/// How often a download says how far it is.
+/// How often a download, or a line of output that lacks its end, says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 pub struct Plain<W> {
-    out: W,
+    pub(super) out: W,
     sources: Sources,
     style: Style,
-    /// When each download last said something.
+    /// When each download, or each image's line without an end, last said something.
     said: BTreeMap<String, Instant>,
 }
 
@@ -37,14 +37,21 @@ impl<W: Write> Plain<W> {
         let _ = write!(self.out, "\n{text}");
     }
 
-    fn download_progress(&mut self, url: &str, done: u64, total: Option<u64>) {
+    /// True when so much time has passed that it may say something again.
+    fn is_due(&mut self, subject: &str) -> bool {
         let now = Instant::now();
-        if self.said.get(url).is_some_and(|last| now.duration_since(*last) < PROGRESS_INTERVAL) {
-            return;
+        let is_due = self.said.get(subject).is_none_or(|last| now.duration_since(*last) >= PROGRESS_INTERVAL);
+        if is_due {
+            self.said.insert(subject.to_owned(), now);
         }
-        self.said.insert(url.to_owned(), now);
-        let of = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
-        self.line("download", &format!("{url}  {}{of}", bytes(done)));
+        is_due
+    }
+
+    fn download_progress(&mut self, url: &str, done: u64, total: Option<u64>) {
+        if self.is_due(url) {
+            let of = total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
+            self.line("download", &format!("{url}  {}{of}", bytes(done)));
+        }
     }
 }
 
@@ -61,6 +68,11 @@ impl<W: Write + Send> Report for Plain<W> {
                 self.line(image, &format!("{step}  {}:{}{cached}", place.file, place.line));
             }
             Event::StepOutput { image, line } => self.line(image, &format!("| {line}")),
+            Event::StepProgress { image, line } => {
+                if self.is_due(image) {
+                    self.line(image, &format!("| {line}"));
+                }
+            }
             Event::StepFinished { image, step, seconds: took } => {
                 self.line(image, &format!("{step}  done in {}", seconds(*took)));
             }
@@ -148,6 +160,17 @@ pub fn sentence(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bar_without_line_breaks_says_something_now_and_then() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out, Sources::default(), Style::PLAIN);
+        for percent in 1..90 {
+            plain.hear(&Event::StepProgress { image: "a".to_owned(), line: format!("{percent}%") });
+        }
+        plain.hear(&Event::StepOutput { image: "a".to_owned(), line: "100%".to_owned() });
+        assert_eq!(String::from_utf8(out).unwrap(), "a  | 1%\na  | 100%\n");
+    }
 
     #[test]
     fn the_summary_is_one_sentence() {

@@ -1,5 +1,6 @@
-//! Results and errors only.
+//! Results, errors and what the user should know; no progress.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::Report;
@@ -11,11 +12,13 @@ pub struct Quiet<W> {
     out: W,
     sources: Sources,
     style: Style,
+    /// Why pushes are skipped: said once, not for every image.
+    skipped: BTreeSet<String>,
 }
 
 impl<W: Write> Quiet<W> {
     pub fn new(out: W, sources: Sources, style: Style) -> Self {
-        Quiet { out, sources, style }
+        Quiet { out, sources, style, skipped: BTreeSet::new() }
     }
 }
 
@@ -26,9 +29,71 @@ impl<W: Write + Send> Report for Quiet<W> {
                 diagnostic::render(std::slice::from_ref(&**diagnostic), &self.sources, self.style)
             }
             Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
+            Event::ImageSkipped { image, because } => format!("{image}  skipped: {because}\n"),
+            Event::Pushed { reference, digest, .. } => format!("pushed {reference}@{digest}\n"),
+            Event::PushSkipped { because, .. } if self.skipped.insert(because.clone()) => {
+                format!("not pushed: {because}\n")
+            }
+            Event::Note { message } => format!("{message}\n"),
             Event::Finished(summary) => format!("{}\n", super::plain::sentence(summary)),
-            _ => return,
+            Event::Started { .. }
+            | Event::ImageStarted { .. }
+            | Event::StepStarted { .. }
+            | Event::StepOutput { .. }
+            | Event::StepProgress { .. }
+            | Event::StepFinished { .. }
+            | Event::CheckStarted { .. }
+            | Event::CheckPassed { .. }
+            | Event::ImageBuilt { .. }
+            | Event::ImageTagged { .. }
+            | Event::ImageUpToDate { .. }
+            | Event::DownloadStarted { .. }
+            | Event::DownloadProgress { .. }
+            | Event::DownloadRetried { .. }
+            | Event::DownloadFinished { .. }
+            | Event::PullStarted { .. }
+            | Event::PullFinished { .. }
+            | Event::PullFailed { .. }
+            | Event::PushStarted { .. }
+            | Event::PushProgress { .. }
+            | Event::PushRetried { .. }
+            | Event::PushUpToDate { .. }
+            | Event::PushSkipped { .. }
+            | Event::Changed { .. }
+            | Event::CommandOutput { .. }
+            | Event::Superseded => return,
         };
         let _ = self.out.write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Summary;
+
+    #[test]
+    fn what_was_pushed_what_was_left_out_and_why_is_said() {
+        let mut out = Vec::new();
+        let mut quiet = Quiet::new(&mut out, Sources::default(), Style::PLAIN);
+        let because = || "no registry is configured".to_owned();
+        let events = [
+            Event::Note { message: "a private engine is started".to_owned() },
+            Event::StepOutput { image: "a".to_owned(), line: "progress".to_owned() },
+            Event::ImageSkipped { image: "b".to_owned(), because: "a is not there".to_owned() },
+            Event::PushSkipped { image: "a".to_owned(), because: because() },
+            Event::PushSkipped { image: "c".to_owned(), because: because() },
+            Event::Pushed {
+                image: "d".to_owned(),
+                reference: "r.example.com/d:1".to_owned(),
+                digest: "sha256:0123".to_owned(),
+                seconds: 1.0,
+            },
+            Event::Finished(Summary { pushed: 1, ..Summary::default() }),
+        ];
+        events.iter().for_each(|event| quiet.hear(event));
+        let expected = "a private engine is started\nb  skipped: a is not there\n\
+            not pushed: no registry is configured\npushed r.example.com/d:1@sha256:0123\npushed 1 in 0.00 s\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

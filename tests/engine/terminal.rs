@@ -170,3 +170,29 @@ fn logs_of_continuous_integration_fold_and_are_annotated() {
     let section = format!(":f3s_{good}[collapsed=true]\r\x1b[0K{good}\n");
     project.f3s(&words).fails(1, &["\x1b[0Ksection_start:", &section, "\x1b[0Ksection_end:", "exit code 5"]);
 }
+
+#[test]
+fn escapes_of_steps_and_checks_reach_nobody_and_output_without_an_end_is_shown() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let coloured = r#"printf '\033]0;title\007\033[31mcoloured\033[0m\a\n'"#;
+    let asked = r#"printf '10%%\r20%%\rContinue? '; sleep 2; echo yes"#;
+    let check = format!("check(`{coloured}; exit 3`);");
+    let recipe = format!("base(\"alpine:3.13\");\nrun(`{coloured}; {asked} # {}`);\n{check}\n", project.prefix);
+    project.recipe("a", &recipe);
+    let plain = project.f3s(&["build", "--progress", "plain"]).fails(1, &["| coloured\n", "| Continue? \n"]);
+    assert!(plain.err.contains("| Continue? yes\n"), "{}", plain.err);
+    let json = project.f3s(&["build", "--force", "--progress", "json"]).fails(1, &[]);
+    assert!(json.out.contains(r#""event":"step_progress""#), "{}", json.out);
+    let log = project.f3s(&["logs", &project.image("a")]).ok().out;
+    // The check's output, too, and both in the log.
+    assert_eq!(log.matches("coloured\n").count(), 2, "{log}");
+    let mut terminal = Terminal::start(&project, (24, 80), &["build", "--force"]);
+    assert_eq!(terminal.ends(), Some(1));
+    assert!(terminal.frames().iter().flatten().any(|line| line == "  | Continue?"), "{:?}", terminal.frames());
+    for text in [plain.err, json.out.replace(r"\u001b", "\x1b").replace(r"\u0007", "\x07"), log] {
+        assert!(!text.contains(['\x1b', '\x07']), "{text}");
+    }
+}

@@ -58,6 +58,59 @@ fn mistakes_of_usage_scripts_and_configuration_have_their_exit_codes() {
 }
 
 #[test]
+fn help_and_mistakes_of_usage_follow_the_choice_of_colours() {
+    let is_coloured = |variables: &[(&str, &str)], words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+        let output = command.args(words).env_clear().envs(variables.iter().copied()).output().unwrap();
+        [output.stdout, output.stderr].concat().contains(&b'\x1b')
+    };
+    let force = ("CLICOLOR_FORCE", "1");
+    for words in [&["--help"][..], &["frobnicate"], &["build", "--jobs", "none"]] {
+        let with = |color: &[&'static str]| [color, words].concat();
+        assert!(!is_coloured(&[], words));
+        assert!(is_coloured(&[force], words));
+        assert!(!is_coloured(&[("NO_COLOR", "1")], words));
+        assert!(is_coloured(&[], &with(&["--color", "always"])));
+        assert!(!is_coloured(&[force], &with(&["--color", "never"])));
+        assert!(!is_coloured(&[force], &with(&["--color=never"])));
+    }
+}
+
+#[test]
+fn empty_variables_are_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(f3s(folder.path(), &["init"]).status.success());
+    let host = format!("unix://{}", folder.path().join("none.sock").display());
+    std::fs::write(folder.path().join("f3s.toml"), format!("[engine]\nhost = \"{host}\"\n")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+    command.arg("build").current_dir(folder.path()).env_clear().env("F3S_CACHE_DIR", folder.path());
+    let output = command.envs(["F3S_PROGRESS", "F3S_JOBS", "DOCKER_HOST"].map(|name| (name, ""))).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", err(&output));
+    assert!(err(&output).contains("none.sock"), "{}", err(&output));
+}
+
+#[test]
+fn mistakes_are_annotated_where_github_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let scripts = folder.path().join("images/scripts");
+    std::fs::create_dir_all(&scripts).unwrap();
+    std::fs::write(scripts.join("a.rhai"), "base(\"alpine:3.13\");\nrun();\n").unwrap();
+    let check = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+        command.arg("check").current_dir(folder.path().join("images")).env_clear();
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        err(&output)
+    };
+    let workspace = folder.path().to_str().unwrap();
+    let github = check(&[("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", workspace)]);
+    assert!(github.contains("\n::error file=images/scripts/a.rhai,line=2,col=1::"), "{github}");
+    let github = check(&[("GITHUB_ACTIONS", "true")]);
+    assert!(github.contains("\n::error file=scripts/a.rhai,line=2,col=1::"), "{github}");
+    assert!(!check(&[]).contains("::error"));
+}
+
+#[test]
 fn an_engine_that_does_not_answer_is_exit_code_4_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     assert!(f3s(folder.path(), &["init"]).status.success());
@@ -117,32 +170,30 @@ fn recipes_are_found_from_anywhere_in_the_project_and_by_path() {
 }
 
 #[test]
-fn completion_knows_recipes_parameters_and_their_values() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("scripts")).unwrap();
-    let java =
-        "let jdk = param(\"jdk\", one_of([\"8\", \"11\"]), \"JDK\");\nbase(\"alpine:3.13\");\nenv(\"JDK\", jdk);\n";
-    std::fs::write(folder.path().join("scripts/java.rhai"), java).unwrap();
-    let complete = |words: &[&str]| -> Vec<String> {
-        let output = Command::new(env!("CARGO_BIN_EXE_f3s"))
-            .args([&["--", "f3s"], words].concat())
-            .current_dir(folder.path())
-            .env("COMPLETE", "bash")
-            .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
-            .env("_CLAP_IFS", "\n")
-            .output()
-            .unwrap();
-        out(&output).lines().map(str::to_owned).collect()
-    };
-    assert_eq!(complete(&["run", "ja"]), ["java"]);
-    assert_eq!(complete(&["run", "--set", "j"]), ["jdk="]);
-    assert_eq!(complete(&["run", "--set", "java.jdk="]), ["java.jdk=11", "java.jdk=8"]);
-}
-
-#[test]
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     assert!(f3s(folder.path(), &["man", "pages"]).status.success());
-    let run = std::fs::read_to_string(folder.path().join("pages/f3s-run.1")).unwrap();
-    assert!(run.contains("keep\\-going"), "{run}");
+    let page = |name: &str| {
+        let text = std::fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
+        text.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "").replace("\\fI", "")
+    };
+    let run = page("f3s-run.1");
+    for words in
+        ["keep-going", "f3s run [OPTIONS] [RECIPE]...", "F3S_JOBS", "F3S_PROGRESS", "tty: One line per running"]
+    {
+        assert!(run.contains(words), "{words}: {run}");
+    }
+    let watch = page("f3s-watch.1");
+    for words in ["SH KEYS", "select the next image", "SH \"EXIT CODES\"", "130  interrupted"] {
+        assert!(watch.replace("\"KEYS\"", "KEYS").contains(words), "{words}: {watch}");
+    }
+    let all = page("f3s.1");
+    assert!(
+        all.contains("SH \"ENVIRONMENT\"") && all.contains("F3S_CACHE_DIR") && all.contains("4    no engine"),
+        "{all}"
+    );
+    assert!(page("f3s-check.1").contains("130  interrupted"));
+    // What the pages say, `--help` says.
+    let help = out(&f3s(folder.path(), &["watch", "--help"]));
+    assert!(help.contains("select the next image") && help.contains("130  interrupted"), "{help}");
 }

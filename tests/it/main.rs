@@ -1,6 +1,7 @@
 //! What f3s says and plans, without engine and network.
 
 mod cli;
+mod completion;
 mod diagnostics;
 mod examples;
 mod golden;

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, failed, message};
+use super::output::{clean, clean_lines};
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::recipe::{Check, CheckKind, ImageRef};
@@ -116,7 +117,8 @@ impl Container<'_> {
         let wrong = if code != *exit {
             Some(format!("exit code {code}, not {exit}"))
         } else if let Some(expected) = stdout.as_ref().filter(|expected| out.trim() != expected.as_str()) {
-            Some(format!("it prints `{}`, not `{expected}`", one_line(out.trim())))
+            let printed = clean(one_line(out.trim()).as_bytes());
+            Some(format!("it prints `{printed}`, not `{expected}`"))
         } else {
             contains
                 .as_ref()
@@ -126,7 +128,7 @@ impl Container<'_> {
         Ok(wrong.map(|wrong| {
             let diagnostic = Diagnostic::error(format!("the check `{}` failed: {wrong}", one_line(&check.name)));
             let diagnostic = diagnostic.note(format!("the command:\n{command}"));
-            let lines: Vec<&str> = all.lines().collect();
+            let lines = clean_lines(&all);
             let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
             if last.is_empty() { diagnostic } else { diagnostic.note(format!("its output:\n{last}")) }
         }))

@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use http_body_util::{Either, Full};
 
 use super::client::{Client, message};
+use super::output::clean_lines;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::engine::{ArtifactFiles, BuildOptions, EngineError};
 use crate::event::{Event, Events};
@@ -44,8 +45,9 @@ pub async fn build(
             Ok(info) => info,
             Err(error) => return Err(EngineError::Failed(failure(image, current, &message(&error), &last))),
         };
-        for line in info.stream.unwrap_or_default().lines().filter(|line| !line.trim().is_empty()) {
-            if let Some(number) = step_number(line) {
+        let lines = clean_lines(&info.stream.unwrap_or_default());
+        for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
+            if let Some(number) = step_number(&line) {
                 current = Some(number);
                 last.clear();
                 say_step(image, number, events);
@@ -54,8 +56,8 @@ pub async fn build(
             if last.len() == LAST_LINES {
                 last.remove(0);
             }
-            last.push(line.to_owned());
-            let _ = events.send(Event::StepOutput { image: image.name.clone(), line: line.to_owned() });
+            last.push(line.clone());
+            let _ = events.send(Event::StepOutput { image: image.name.clone(), line });
         }
     }
     Ok(())
@@ -149,7 +151,7 @@ fn say_step(image: &PlannedImage, number: usize, events: &Events) {
 fn failure(image: &PlannedImage, current: Option<usize>, error: &str, last: &[String]) -> Diagnostic {
     let instruction = current.and_then(|number| image.dockerfile.instructions.get(number - 1));
     let step = instruction.and_then(|instruction| instruction.steps.first()).map(|index| &image.steps[*index]);
-    let mut diagnostic = Diagnostic::error(error.to_owned());
+    let mut diagnostic = Diagnostic::error(clean_lines(error).join("\n"));
     if let Some(step) = step {
         diagnostic = diagnostic.at(step.origin.clone());
         if let StepKind::Run(run) | StepKind::Cleanup(run) = &step.kind {

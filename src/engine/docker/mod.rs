@@ -5,6 +5,7 @@ mod checks;
 mod classic;
 mod client;
 mod context;
+mod output;
 mod registry;
 mod secrets;
 

@@ -18,6 +18,9 @@ use state::State;
 pub use view::Terminal;
 
 const INTERVAL: Duration = Duration::from_millis(100);
+/// Erases the view. Not from the corner of the screen, behind a blank: what is erased from there counts as a cleared screen,
+/// which terminals such as tmux keep among what scrolled by.
+const ERASE: &str = "\r \x1b[J\r\x1b[K";
 
 pub struct Live<W, S> {
     out: W,
@@ -45,14 +48,13 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
         let mut text = String::from("\x1b[?2026h");
         if self.drawn {
             // What comes above may be wrapped by the terminal: what it covers is not known.
-            text.push_str(if above.is_empty() { "\r" } else { "\r\x1b[J" });
+            text.push_str(if above.is_empty() && !lines.is_empty() { "\r" } else { ERASE });
         }
         text.push_str(&above.replace('\n', "\r\n"));
         text.push_str(&lines.join("\x1b[K\r\n"));
-        // The rest of the last line, and what the view had below.
-        text.push_str(if self.drawn { "\x1b[J" } else { "" });
         if !lines.is_empty() {
-            text.push('\r');
+            // The rest of the last line, and what the view had below.
+            text.push_str(if self.drawn { "\x1b[J\r" } else { "\r" });
         }
         if lines.len() > 1 {
             text.push_str(&format!("\x1b[{}A", lines.len() - 1));
@@ -108,6 +110,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             | Event::ImageStarted { .. }
             | Event::StepStarted { .. }
             | Event::StepOutput { .. }
+            | Event::StepProgress { .. }
             | Event::StepFinished { .. }
             | Event::CheckStarted { .. }
             | Event::CheckPassed { .. }

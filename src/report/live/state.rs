@@ -1,6 +1,6 @@
 //! What runs right now, gathered from events.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use crate::diagnostic::Place;
@@ -16,7 +16,8 @@ pub struct State {
     /// By URL or reference.
     pub transfers: BTreeMap<String, Transfer>,
     pub total: usize,
-    pub done: usize,
+    /// Images that have come to their end, some of them with several failures.
+    pub done: BTreeSet<String>,
 }
 
 pub struct Image {
@@ -25,6 +26,8 @@ pub struct Image {
     pub step: Option<(String, Place)>,
     pub step_since: Instant,
     pub last_lines: VecDeque<String>,
+    /// The line of output that lacks its end.
+    pub unfinished: Option<String>,
 }
 
 pub struct Transfer {
@@ -45,9 +48,10 @@ impl State {
     pub fn hear(&mut self, event: &Event, now: Instant) {
         match event {
             // What an earlier round left running goes on in this one.
-            Event::Started { images, .. } => (self.total, self.done) = (*images, 0),
+            Event::Started { images, .. } => (self.total, self.done) = (*images, BTreeSet::new()),
             Event::ImageStarted { image, .. } => {
-                let new = Image { since: now, step: None, step_since: now, last_lines: VecDeque::new() };
+                let new =
+                    Image { since: now, step: None, step_since: now, last_lines: VecDeque::new(), unfinished: None };
                 self.images.insert(image.clone(), new);
             }
             Event::StepStarted { image, step, place, .. } => self.step(image, step.clone(), place, now),
@@ -58,6 +62,12 @@ impl State {
                         image.last_lines.pop_front();
                     }
                     image.last_lines.push_back(line.clone());
+                    image.unfinished = None;
+                }
+            }
+            Event::StepProgress { image, line } => {
+                if let Some(image) = self.images.get_mut(image) {
+                    image.unfinished = Some(line.clone());
                 }
             }
             Event::ImageBuilt { image, .. }
@@ -66,7 +76,7 @@ impl State {
             | Event::ImageFailed { image, .. }
             | Event::ImageSkipped { image, .. } => {
                 self.images.remove(image);
-                self.done += 1;
+                self.done.insert(image.clone());
             }
             Event::DownloadStarted { url, total } => self.begin(TransferKind::Download, url, *total, now),
             Event::DownloadProgress { url, bytes, total } => self.progress(url, *bytes, *total),
@@ -103,6 +113,7 @@ impl State {
             image.step = Some((step, place.clone()));
             image.step_since = now;
             image.last_lines.clear();
+            image.unfinished = None;
         }
     }
 

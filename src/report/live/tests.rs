@@ -16,31 +16,57 @@ fn cells(count: u16) -> NonZero<u16> {
 
 /// A terminal that can be written to, resized and looked at.
 #[derive(Clone)]
-struct Screen(Arc<Mutex<vt100::Parser>>);
+struct Screen(Arc<Mutex<Emulator>>);
+
+struct Emulator {
+    parser: vt100::Parser,
+    /// Rows that were erased from the corner of the screen on: tmux and others move them to what scrolled by.
+    cleared: usize,
+}
 
 impl Screen {
     fn new(rows: u16, columns: u16) -> Screen {
-        Screen(Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 1000))))
+        let parser = vt100::Parser::new(cells(rows), cells(columns), 1000);
+        Screen(Arc::new(Mutex::new(Emulator { parser, cleared: 0 })))
     }
 
     fn terminal(&self) -> Terminal {
-        let (rows, columns) = self.0.lock().unwrap().screen().size();
+        let (rows, columns) = self.0.lock().unwrap().parser.screen().size();
         Terminal { columns: columns.get().into(), rows: rows.get().into(), colour: false, unicode: false }
     }
 
     fn lines(&self) -> Vec<String> {
-        let parser = self.0.lock().unwrap();
-        parser.screen().contents().lines().map(|line| line.trim_end().to_owned()).collect()
+        let emulator = self.0.lock().unwrap();
+        emulator.parser.screen().contents().lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
     fn resize(&self, rows: u16, columns: u16) {
-        self.0.lock().unwrap().screen_mut().set_size(cells(rows), cells(columns));
+        self.0.lock().unwrap().parser.screen_mut().set_size(cells(rows), cells(columns));
+    }
+
+    /// Lines that are no longer on the screen but above it.
+    fn scrolled(&self) -> usize {
+        let mut emulator = self.0.lock().unwrap();
+        let cleared = emulator.cleared;
+        let screen = emulator.parser.screen_mut();
+        screen.set_scrollback(usize::MAX);
+        let scrolled = screen.scrollback();
+        screen.set_scrollback(0);
+        scrolled + cleared
     }
 }
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().process(bytes);
+        let mut emulator = self.0.lock().unwrap();
+        for part in bytes.split_inclusive(|byte| *byte == b'J') {
+            let before = part.strip_suffix(b"\x1b[J").unwrap_or(part);
+            emulator.parser.process(before);
+            if before.len() < part.len() && emulator.parser.screen().cursor_position() == (0, 0) {
+                emulator.cleared += usize::from(emulator.parser.screen().size().0.get());
+            }
+            emulator.parser.process(&part[before.len()..]);
+        }
         Ok(bytes.len())
     }
 
@@ -154,4 +180,106 @@ fn a_report_that_ends_early_leaves_a_clean_screen() {
     report.tick();
     report.end();
     assert_eq!(screen.lines(), [] as [&str; 0]);
+}
+
+#[test]
+fn on_the_smallest_terminals_nothing_wraps_or_scrolls() {
+    for (rows, columns) in [(1, 80), (2, 80), (3, 80), (4, 8), (3, 8), (1, 8), (2, 1), (24, 8)] {
+        let screen = Screen::new(rows, columns);
+        let mut report = live(&screen);
+        report.hear(&Event::Started { images: 5, to_build: 5 });
+        for number in 0..5 {
+            started(&mut report, &format!("image{number}"), "a very long step");
+            report.hear(&Event::StepOutput { image: format!("image{number}"), line: "o".repeat(200) });
+            report.hear(&Event::PullStarted { reference: format!("alpine:{number}") });
+        }
+        report.tick();
+        let (before, lines) = (screen.scrolled(), screen.lines());
+        for _ in 0..10 {
+            report.tick();
+        }
+        assert_eq!(screen.scrolled(), before, "{rows}x{columns}");
+        assert_eq!(screen.lines().len(), lines.len(), "{rows}x{columns}");
+        let widest = lines.iter().map(|line| line.chars().count()).max().unwrap();
+        assert!(lines.len() <= rows.into() && widest < usize::from(columns).max(2), "{rows}x{columns}: {lines:?}");
+        report.end();
+        assert_eq!(screen.lines(), [] as [&str; 0], "{rows}x{columns}");
+    }
+}
+
+#[test]
+fn drawing_pushes_nothing_out_of_the_screen() {
+    for size in [(24, 80), (3, 80)] {
+        let mut screen = Screen::new(size.0, size.1);
+        screen.write_all(b"$ clear\r\n\x1b[H\x1b[2J").unwrap();
+        let mut report = live(&screen);
+        report.hear(&Event::Started { images: 3, to_build: 3 });
+        for name in ["a", "b", "c"] {
+            started(&mut report, name, "step");
+        }
+        for round in 0..20 {
+            let line = format!("round {round}");
+            report.hear(&Event::StepOutput { image: "a".to_owned(), line });
+            report.tick();
+        }
+        assert_eq!(screen.scrolled(), 0, "{size:?}");
+        // What lasts scrolls by, and nothing but that.
+        for number in 0..10 {
+            report.hear(&Event::Note { message: format!("note {number}") });
+            report.tick();
+        }
+        report.end();
+        let shown = screen.lines().len();
+        assert_eq!(screen.scrolled() + shown, 10, "{size:?}: {:?}", screen.lines());
+    }
+}
+
+#[test]
+fn many_transfers_leave_room_for_images() {
+    let screen = Screen::new(24, 80);
+    let mut report = live(&screen);
+    for number in 0..40 {
+        report.hear(&Event::PullStarted { reference: format!("base{number:02}:1") });
+    }
+    report.tick();
+    assert_eq!(screen.lines().len(), 20);
+    for number in 0..30 {
+        started(&mut report, &format!("image{number:02}"), "step");
+    }
+    report.tick();
+    let lines = screen.lines();
+    let transfers = lines.iter().filter(|line| line.starts_with('<') || line.contains("transfer")).count();
+    assert!((2..=8).contains(&transfers), "{lines:?}");
+    assert!(lines.contains(&"... and 35 more transfers".to_owned()), "{lines:?}");
+    assert!(lines.iter().filter(|line| line.starts_with("  image")).count() >= 10, "{lines:?}");
+}
+
+#[test]
+fn an_image_with_several_failures_is_done_once() {
+    let screen = Screen::new(24, 80);
+    let mut report = live(&screen);
+    report.hear(&Event::Started { images: 3, to_build: 3 });
+    started(&mut report, "a", "step");
+    started(&mut report, "b", "step");
+    for message in ["one check", "another check"] {
+        let diagnostic = Box::new(Diagnostic::error(message));
+        report.hear(&Event::ImageFailed { image: "a".to_owned(), diagnostic });
+    }
+    report.tick();
+    assert_eq!(screen.lines().last().unwrap(), "1 of 3 done, 1 running");
+}
+
+#[test]
+fn a_line_without_an_end_stands_below_the_others_until_it_ends() {
+    let screen = Screen::new(24, 80);
+    let mut report = live(&screen);
+    let image = || "a".to_owned();
+    started(&mut report, "a", "step");
+    report.hear(&Event::StepOutput { image: image(), line: "fetching".to_owned() });
+    report.hear(&Event::StepProgress { image: image(), line: "50%".to_owned() });
+    report.tick();
+    assert_eq!(screen.lines()[1..3], ["  | fetching", "  | 50%"]);
+    report.hear(&Event::StepOutput { image: image(), line: "100%".to_owned() });
+    report.tick();
+    assert_eq!(screen.lines()[1..3], ["  | fetching", "  | 100%"]);
 }

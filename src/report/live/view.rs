@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::state::{Image, State, Transfer, TransferKind};
 use crate::diagnostic::Place;
-use crate::report::{bytes, seconds};
+use crate::report::{bytes, count, seconds};
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,41 +19,63 @@ pub struct Terminal {
 
 /// Rows that stay free for what scrolls by above.
 const FREE_ROWS: usize = 4;
+/// Rows that the view takes all the same, where the terminal has them.
+const LEAST_ROWS: usize = 3;
 /// A step that is cut shorter than this says nothing.
 const SHORTEST_STEP: usize = 16;
 /// Columns of a bar.
 const BAR: usize = 20;
 
-/// The view's lines. Their visible width is below the terminal's.
+/// The view's lines, never more than the terminal has. Their visible width is below the terminal's.
 pub fn lines(state: &State, terminal: Terminal, now: Instant) -> Vec<String> {
-    let width = terminal.columns.saturating_sub(1).max(10);
-    let room = terminal.rows.saturating_sub(FREE_ROWS).max(3);
-    let mut all: Vec<String> =
-        state.transfers.iter().map(|(name, transfer)| transfer_line(name, transfer, terminal, now)).collect();
-    let names = state.images.keys().map(|name| visible(name)).max().unwrap_or(0).min(width / 3);
-    all.extend(state.images.iter().map(|(name, image)| image_line(name, image, names, width, now)));
-    let footer = format!("{} of {} done, {} running", state.done, state.total, state.images.len());
-    let hidden = (all.len() + 1).saturating_sub(room);
-    if hidden > 0 {
-        all.truncate(room - 2);
-        all.push(format!("... and {} more", hidden + 1));
-    }
-    let free = room.saturating_sub(all.len() + 1);
-    let output = output(state, free);
+    let width = terminal.columns.saturating_sub(1).max(1);
+    let room = terminal.rows.saturating_sub(FREE_ROWS).max(terminal.rows.min(LEAST_ROWS)).max(1);
+    // The last row is the footer's.
+    let mut left = room - 1;
+    let mut all = transfers(state, if state.images.is_empty() { left } else { left / 3 }, terminal, now);
+    left -= all.len();
+    all.extend(images(state, left, width, now));
+    let output = output(state, room - 1 - all.len());
     let dim = |line: String| if terminal.colour { format!("\x1b[2m{line}\x1b[0m") } else { line };
-    let cut = |line: &String| clipped(line, width);
-    let mut lines: Vec<String> = all.iter().map(cut).collect();
+    let mut lines: Vec<String> = all.iter().map(|line| clipped(line, width)).collect();
     lines.extend(output.iter().map(|line| dim(clipped(&format!("  | {line}"), width))));
+    let footer = format!("{} of {} done, {} running", state.done.len(), state.total, state.images.len());
     lines.push(dim(clipped(&footer, width)));
     lines
 }
 
+/// Downloads, pulls and pushes, in at most so many lines.
+fn transfers(state: &State, room: usize, terminal: Terminal, now: Instant) -> Vec<String> {
+    let lines = state.transfers.iter().map(|(name, transfer)| transfer_line(name, transfer, terminal, now));
+    match (room, state.transfers.len()) {
+        (0, _) => Vec::new(),
+        (_, number) if number <= room => lines.collect(),
+        (1, number) => vec![format!("... {number} transfers")],
+        (_, number) => {
+            let hidden = number - (room - 1);
+            lines.take(room - 1).chain([format!("... and {}", count(hidden, "more transfer"))]).collect()
+        }
+    }
+}
+
+/// Running images, in at most so many lines.
+fn images(state: &State, room: usize, width: usize, now: Instant) -> Vec<String> {
+    let names = state.images.keys().map(|name| visible(name)).max().unwrap_or(0).min(width / 3);
+    let lines = state.images.iter().map(|(name, image)| image_line(name, image, names, width, now));
+    match state.images.len() {
+        count if count <= room => lines.collect(),
+        // The footer counts the others.
+        _ if room < 2 => lines.take(room).collect(),
+        count => lines.take(room - 1).chain([format!("... and {} more", count - (room - 1))]).collect(),
+    }
+}
+
 /// The last output of the step that runs longest.
 fn output(state: &State, room: usize) -> Vec<String> {
-    let speaking = state.images.values().filter(|image| !image.last_lines.is_empty());
-    let Some(longest) = speaking.min_by_key(|image| image.step_since) else { return Vec::new() };
-    let skip = longest.last_lines.len().saturating_sub(room);
-    longest.last_lines.iter().skip(skip).cloned().collect()
+    let lines = |image: &Image| image.last_lines.iter().chain(&image.unfinished).cloned().collect::<Vec<_>>();
+    let speaking = state.images.values().filter(|image| !image.last_lines.is_empty() || image.unfinished.is_some());
+    let mut lines = speaking.min_by_key(|image| image.step_since).map(lines).unwrap_or_default();
+    lines.split_off(lines.len().saturating_sub(room))
 }
 
 fn image_line(name: &str, image: &Image, names: usize, width: usize, now: Instant) -> String {

@@ -83,7 +83,7 @@ struct Running {
 
 impl Session<'_> {
     pub fn new<'a>(global: &'a Global, args: &'a Args, location: Location, ear: Ear) -> Session<'a> {
-        let (cancel, sources) = (CancellationToken::new(), Sources::default());
+        let (cancel, sources) = (CancellationToken::new(), Sources::in_folder(&location.root));
         let (events, speaker) = Speaker::start(args.flags.progress, global, &location, &sources);
         tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
         let jobs = Project::at(global, location.clone()).ok().and_then(|project| build::jobs(&project, &args.flags));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, StatusRequest, StatusResponse};
@@ -21,6 +22,9 @@ use crate::plan::PlannedImage;
 
 /// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
 const MAX_MESSAGE: usize = 64 << 20;
+
+/// How often output that waits for the end of its line is looked at.
+const TICK: Duration = Duration::from_millis(250);
 
 /// A channel to BuildKit's control API: it carries many builds at once.
 #[derive(Clone)]
@@ -71,6 +75,7 @@ impl Builder {
         let mut control = self.control.clone();
         let solve = control.solve(solve_request(image, options, &reference, &session.id));
         tokio::pin!(solve);
+        let mut clock = tokio::time::interval(TICK);
         let result = loop {
             tokio::select! {
                 // What the engine says of a step comes before how it ended.
@@ -78,6 +83,7 @@ impl Builder {
                 Some(status) = statuses.recv() => progress.hear(status),
                 result = &mut solve => break Some(result),
                 () = cancel.cancelled() => break None,
+                _ = clock.tick() => progress.tick(),
             }
         };
         let Some(result) = result else {
@@ -91,7 +97,7 @@ impl Builder {
                 progress.hear(status);
             }
         };
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), drain).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), drain).await;
         watching.abort();
         session.end().await;
         match result {

@@ -8,6 +8,7 @@ use tonic::Status;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
+use crate::engine::docker::output::{Lines, Secrets, clean};
 use crate::event::{Event, Events};
 use crate::plan::{Instruction, PlannedImage, STEP_MARK};
 use crate::recipe::{Step, StepKind};
@@ -21,8 +22,8 @@ struct Running {
     /// The step that runs now: one instruction may hold several.
     step: Option<usize>,
     since: Instant,
-    /// Output behind the last line break, per stream.
-    partial: BTreeMap<i64, Vec<u8>>,
+    /// Per stream.
+    output: BTreeMap<i64, Lines>,
     last: VecDeque<String>,
     done: bool,
     error: String,
@@ -31,8 +32,7 @@ struct Running {
 pub struct Progress<'a> {
     image: &'a PlannedImage,
     events: &'a Events,
-    /// Values that no line of output may show.
-    secrets: Vec<String>,
+    secrets: Secrets,
     running: BTreeMap<String, Running>,
     /// Vertexes with an error that stand for no instruction, such as loading a base.
     other_error: Option<String>,
@@ -42,10 +42,7 @@ pub struct Progress<'a> {
 impl<'a> Progress<'a> {
     /// `secrets`: values that no line of output may show.
     pub fn new(image: &'a PlannedImage, secrets: &BTreeMap<String, Vec<u8>>, events: &'a Events) -> Self {
-        let lines = secrets.values().map(|value| String::from_utf8_lossy(value).into_owned());
-        let lines = lines.flat_map(|value| value.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
-        // Shorter ones would hide half of the output.
-        let secrets = lines.filter(|line| line.len() >= 4).collect();
+        let secrets = Secrets::new(secrets);
         Progress { image, events, secrets, running: BTreeMap::new(), other_error: None, ran_a_step: false }
     }
 
@@ -78,7 +75,7 @@ impl<'a> Progress<'a> {
                 instruction,
                 step: None,
                 since: Instant::now(),
-                partial: BTreeMap::new(),
+                output: BTreeMap::new(),
                 last: VecDeque::new(),
                 done: false,
                 error: String::new(),
@@ -103,8 +100,8 @@ impl<'a> Progress<'a> {
     fn completed(&mut self, vertex: &Vertex) {
         let Some(running) = self.running.get_mut(&vertex.digest).filter(|running| !running.done) else { return };
         running.done = true;
-        for (_, rest) in std::mem::take(&mut running.partial) {
-            say_line(self.events, self.image, &self.secrets, running, &rest);
+        for (_, mut output) in std::mem::take(&mut running.output) {
+            say_line(self.events, self.image, &self.secrets, running, &output.take());
         }
         if let Some(step) = running.step.filter(|_| !vertex.cached && vertex.error.is_empty()) {
             self.ran_a_step = true;
@@ -114,14 +111,17 @@ impl<'a> Progress<'a> {
 
     fn log(&mut self, log: &VertexLog) {
         let Some(running) = self.running.get_mut(&log.vertex) else { return };
-        let mut text = running.partial.remove(&log.stream).unwrap_or_default();
-        text.extend_from_slice(&log.msg);
-        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-            let rest = text.split_off(end + 1);
-            say_line(self.events, self.image, &self.secrets, running, &text[..end]);
-            text = rest;
+        for line in running.output.entry(log.stream).or_default().push(&log.msg, &self.secrets) {
+            say_line(self.events, self.image, &self.secrets, running, &line);
         }
-        running.partial.insert(log.stream, text);
+    }
+
+    /// Time has passed: shows lines that lack their end, such as questions and progress bars.
+    pub fn tick(&mut self) {
+        let lines = self.running.values_mut().flat_map(|running| running.output.values_mut());
+        for line in lines.filter_map(|output| output.unfinished(&self.secrets)) {
+            let _ = self.events.send(Event::StepProgress { image: self.image.name.clone(), line });
+        }
     }
 
     /// The instruction that a vertex' name stands for: `[final 3/6] COPY a /a`, `[3/6] ...`.
@@ -214,29 +214,29 @@ fn say_finished(events: &Events, image: &PlannedImage, step: usize, since: Insta
     let _ = events.send(Event::StepFinished { image: image.name.clone(), step, seconds });
 }
 
-/// A line of output, or the mark by which a step of a group says that it begins.
-fn say_line(events: &Events, image: &PlannedImage, secrets: &[String], running: &mut Running, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    // Progress bars overwrite their line.
-    let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+/// A line of output, or the mark by which a step of a group says that it begins. The mark may follow output without an end.
+fn say_line(events: &Events, image: &PlannedImage, secrets: &Secrets, running: &mut Running, bytes: &[u8]) {
+    let line = clean(bytes);
     let steps = &image.dockerfile.instructions[running.instruction].steps;
-    let marked = line.strip_prefix(STEP_MARK).and_then(|number| number.parse::<usize>().ok());
-    if let Some(step) = marked.and_then(|number| steps.get(number).copied()) {
+    let marked = line.rsplit_once(STEP_MARK).and_then(|(before, number)| {
+        let step = steps.get(number.parse::<usize>().ok()?)?;
+        Some((before.to_owned(), *step))
+    });
+    let (line, next) = marked.map_or((line, None), |(before, step)| (before, Some(step)));
+    if !line.is_empty() {
+        let line = secrets.hide(line);
+        if running.last.len() == LAST_LINES {
+            running.last.pop_front();
+        }
+        running.last.push_back(line.clone());
+        let _ = events.send(Event::StepOutput { image: image.name.clone(), line });
+    }
+    if let Some(step) = next {
         if let Some(before) = running.step.replace(step) {
             say_finished(events, image, before, running.since);
         }
         running.since = Instant::now();
         running.last.clear();
         say_started(events, image, step, false);
-        return;
     }
-    if line.is_empty() {
-        return;
-    }
-    let line = &secrets.iter().fold(line.to_owned(), |line, secret| line.replace(secret, "***"));
-    if running.last.len() == LAST_LINES {
-        running.last.pop_front();
-    }
-    running.last.push_back(line.to_owned());
-    let _ = events.send(Event::StepOutput { image: image.name.clone(), line: line.to_owned() });
 }

@@ -1,0 +1,95 @@
+//! What completion offers for recipes, settings and functions, asked by a shell while a line is typed.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
+
+use super::project;
+use crate::recipe::{Param, Value};
+use crate::script::reference;
+
+/// Names of recipes, and paths once one is begun.
+pub fn recipe(current: &OsStr) -> Vec<CompletionCandidate> {
+    let names = recipe_name(current);
+    let begun = current.to_string_lossy();
+    if begun.is_empty() || !(names.is_empty() || begun.contains('/')) {
+        return names;
+    }
+    let recipes = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "rhai");
+    let mut paths = PathCompleter::any().filter(recipes);
+    if let Some(folder) = folder() {
+        paths = paths.current_dir(folder);
+    }
+    names.into_iter().chain(paths.complete(current)).collect()
+}
+
+/// Names of recipes.
+pub fn recipe_name(current: &OsStr) -> Vec<CompletionCandidate> {
+    let names = folder().and_then(|folder| project::recipe_names(&folder)).unwrap_or_default();
+    let current = current.to_string_lossy();
+    names.into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
+}
+
+/// Functions of the recipe language.
+pub fn function(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let functions = reference::functions().into_iter().filter(|function| function.name.starts_with(&*current));
+    functions.map(|function| CompletionCandidate::new(function.name).help(Some(function.summary.into()))).collect()
+}
+
+/// `NAME=` of every parameter; behind the `=` the values that are allowed, or the default.
+pub fn setting(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let params = folder().and_then(|folder| project::params(&folder)).unwrap_or_default();
+    let (recipe, rest) = current.rsplit_once('.').filter(|(recipe, _)| !recipe.contains('=')).unwrap_or(("", &current));
+    let prefix = if recipe.is_empty() { String::new() } else { format!("{recipe}.") };
+    let of_recipe = params.into_iter().filter(|(owner, _)| recipe.is_empty() || owner == recipe);
+    let mut candidates: Vec<(String, String)> = Vec::new();
+    for (_, param) in of_recipe {
+        if rest.contains('=') {
+            candidates
+                .extend(values(&param).iter().map(|value| (format!("{}={value}", param.name), param.doc.clone())));
+        } else {
+            candidates.push((format!("{}=", param.name), param.doc));
+        }
+    }
+    candidates.retain(|(text, _)| text.starts_with(rest));
+    candidates.sort();
+    candidates.dedup_by(|a, b| a.0 == b.0);
+    let candidate =
+        |(text, doc): (String, String)| CompletionCandidate::new(format!("{prefix}{text}")).help(Some(doc.into()));
+    candidates.into_iter().map(candidate).collect()
+}
+
+fn values(param: &Param) -> Vec<Value> {
+    match (&param.choices[..], &param.default) {
+        ([], Value::Bool(_)) => vec![Value::Bool(true), Value::Bool(false)],
+        ([], default) => vec![default.clone()],
+        (choices, _) => choices.to_vec(),
+    }
+}
+
+/// The folder that the command will work in: the one that `-C` of the line names, else the shell's. The shell hands
+/// the line over behind `--`.
+fn folder() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
+    let mut words = line.map(|word| word.to_string_lossy().into_owned());
+    let mut named = None;
+    while let Some(word) = words.next() {
+        named = match word.as_str() {
+            "-C" | "--directory" => words.next().or(named),
+            _ => word.strip_prefix("--directory=").or(word.strip_prefix("-C")).map(str::to_owned).or(named),
+        };
+    }
+    // No shell has expanded it yet.
+    let home = |rest: &str| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest));
+    Some(match named {
+        None => here,
+        Some(named) => match named.strip_prefix("~/").and_then(home) {
+            Some(folder) => folder,
+            None => here.join(named),
+        },
+    })
+}
