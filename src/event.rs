@@ -136,8 +136,9 @@ pub enum Event {
         image: String,
         reference: String,
     },
+    /// Once for all images that say `push()`.
     PushSkipped {
-        image: String,
+        images: Vec<String>,
         because: String,
     },
     PushFailed {
@@ -149,6 +150,8 @@ pub enum Event {
     Note {
         message: String,
     },
+    /// f3s is about to be put to sleep.
+    Paused,
     /// What made watch mode look again: `scripts/a.rhai changed`.
     Changed {
         what: String,
@@ -190,7 +193,6 @@ impl Event {
             | Event::PushRetried { image, .. }
             | Event::Pushed { image, .. }
             | Event::PushUpToDate { image, .. }
-            | Event::PushSkipped { image, .. }
             | Event::PushFailed { image, .. } => Some(image),
             Event::Started { .. }
             | Event::DownloadStarted { .. }
@@ -201,6 +203,8 @@ impl Event {
             | Event::PullFinished { .. }
             | Event::PullFailed { .. }
             | Event::Note { .. }
+            | Event::PushSkipped { .. }
+            | Event::Paused
             | Event::Changed { .. }
             | Event::Mistaken { .. }
             | Event::CommandOutput { .. }
@@ -220,7 +224,6 @@ impl Event {
                 | Event::ImageSkipped { .. }
                 | Event::Pushed { .. }
                 | Event::PushUpToDate { .. }
-                | Event::PushSkipped { .. }
                 | Event::PushFailed { .. }
         )
     }

@@ -19,6 +19,9 @@ use crate::digest;
 use crate::event::Events;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
 
+/// Where the store lies in f3s's cache folder.
+const FOLDER: &str = "artifacts";
+
 /// How often a lock that another process holds is asked for.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -34,11 +37,37 @@ pub struct Store {
 impl Store {
     /// In `artifacts` of f3s's cache folder.
     pub fn open(cache: &Path, mirrors: Mirrors) -> io::Result<Store> {
-        let root = cache.join("artifacts");
+        let root = cache.join(FOLDER);
         for folder in ["blobs", "sources", "packed", "locks", "partial"] {
-            std::fs::create_dir_all(root.join(folder))?;
+            let folder = root.join(folder);
+            std::fs::create_dir_all(&folder).map_err(|error| {
+                let message = format!("the artifact store `{}` cannot be made: {error}", folder.display());
+                io::Error::new(error.kind(), message)
+            })?;
         }
         Ok(Store { root, mirrors, busy: Arc::default() })
+    }
+
+    /// Bytes of all that stores in this cache folder keep.
+    pub fn size(cache: &Path) -> u64 {
+        fn below(folder: &Path) -> u64 {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let of = |entry: std::fs::DirEntry| match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => below(&entry.path()),
+                Ok(metadata) => metadata.len(),
+                Err(_) => 0,
+            };
+            entries.map(of).sum()
+        }
+        below(&cache.join(FOLDER))
+    }
+
+    /// Removes all that is kept.
+    pub fn clear(cache: &Path) -> io::Result<()> {
+        match std::fs::remove_dir_all(cache.join(FOLDER)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Fetches the artifact unless the store has it. Two calls for the same artifact fetch it once.

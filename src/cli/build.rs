@@ -16,7 +16,7 @@ use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
 use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
-use crate::plan::{PlanOptions, Present};
+use crate::plan::{Action, PlanOptions, Present};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -59,6 +59,7 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let result = block_on(async {
         let cancel = CancellationToken::new();
         tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
+        tokio::spawn(signals::sleep_on_stop(events.downgrade()));
         let (family, keep_going) = ((&graph, &sources), args.keep_going);
         let stocked = async {
             let engine = connect(&project.config.engine, true, &events).await?;
@@ -72,6 +73,11 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         let source_date_epoch = source_date_epoch()?;
         let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
         let plan = project.plan(family, &present, &wanted)?;
+        // One image without its secret does not keep the others from being tried, if that is wanted.
+        let built = plan.images.iter().filter(|image| image.action == Action::Build && !keep_going);
+        for image in built {
+            engine::examine_secrets(image).map_err(|error| Failure::Failed(error, sources.clone()))?;
+        }
         let store = Store::open(&project.cache, project.config.mirrors.clone())?;
         let options = ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project)? };
         let flights = Flights::new(cancel, jobs(&project, &args.flags));

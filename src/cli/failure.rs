@@ -1,6 +1,7 @@
 //! How a command can end badly, what is said then, and the exit code.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::args::Global;
 use super::output;
@@ -29,6 +30,14 @@ impl Failure {
             Failure::Unreachable(_) => 4,
             Failure::Interrupted => 130,
         }
+    }
+
+    /// A file or folder of the user that cannot be written.
+    pub fn of_file(path: &Path, error: &std::io::Error) -> Failure {
+        Failure::Failed(
+            Diagnostic::error(format!("`{}` cannot be written: {error}", path.display())),
+            Sources::default(),
+        )
     }
 
     /// What is to be said of it.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::Global;
 use super::failure::Failure;
 use super::output;
+use super::project::{FILE, Project};
 use crate::diagnostic::Diagnostic;
 
 #[derive(clap::Args)]
@@ -18,24 +19,34 @@ const RECIPE: &str = include_str!("init/recipe.rhai");
 const CONFIG: &str = include_str!("init/f3s.toml");
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if !crate::recipe::ImageRef::is_name(&args.name) || args.name.contains('/') {
-        let error = Diagnostic::error(format!("`{}` is no name of an image", args.name));
+    let name = args.name.strip_suffix(".rhai").unwrap_or(&args.name);
+    if !crate::recipe::ImageRef::is_name(name) || name.contains('/') {
+        let error = Diagnostic::error(format!("`{name}` is no name of an image"));
         return Err(Failure::Usage(error.hint("lower-case letters, digits and single `.`, `_` or `-` between them")));
     }
-    let folder = global.directory.as_deref().unwrap_or(Path::new("."));
-    let recipe = folder.join("scripts").join(format!("{}.rhai", args.name));
-    let config = folder.join("f3s.toml");
+    let project = Project::open(global, &[])?;
+    let config = project.root.join(FILE);
+    // A folder that is no project yet becomes one; its own settings say where recipes are.
+    let root = if config.exists() { project.root.clone() } else { project.location().here };
+    let pattern = project.config.recipes.first().map_or("scripts/*.rhai", String::as_str);
+    let folder = root.join(pattern.rsplit_once('/').map_or("", |(folder, _)| folder));
+    let recipe = folder.join(format!("{name}.rhai"));
     if recipe.exists() {
         let error = Diagnostic::error(format!("`{}` exists", recipe.display()));
         return Err(Failure::Usage(error.hint("choose another name: `f3s init NAME`")));
     }
-    std::fs::create_dir_all(folder.join("scripts"))?;
-    std::fs::write(&recipe, RECIPE)?;
-    output::note(&format!("wrote {}", recipe.display()));
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::of_file(&folder, &error))?;
+    write(&recipe, RECIPE)?;
+    let config = root.join(FILE);
     if !config.exists() {
-        std::fs::write(&config, CONFIG)?;
-        output::note(&format!("wrote {}", config.display()));
+        write(&config, CONFIG)?;
     }
-    output::note(&format!("next: `f3s run {}`; `f3s doc` shows what a recipe can say", args.name));
+    output::note(&format!("next: `f3s run {name}`; `f3s doc` shows what a recipe can say"));
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::of_file(path, &error))?;
+    output::note(&format!("wrote {}", path.display()));
     Ok(())
 }

@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    std::fs::create_dir_all(&args.folder)?;
+    std::fs::create_dir_all(&args.folder).map_err(|error| Failure::of_file(&args.folder, &error))?;
     let mut command = super::Cli::command().disable_help_subcommand(true);
     command.build();
     write_pages(&command, &args.folder)?;

@@ -12,10 +12,11 @@ use crate::graph::Graph;
 use crate::pipeline;
 use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::Param;
-use crate::script::{Evaluations, Request};
+use crate::script::{Evaluations, Request, Setting};
 use crate::world::{Disk, World};
 
-const FILE: &str = "f3s.toml";
+/// The settings of a project, in its root.
+pub const FILE: &str = "f3s.toml";
 
 pub struct Project {
     pub root: PathBuf,
@@ -32,7 +33,7 @@ pub struct Location {
     /// The project's root.
     pub root: PathBuf,
     /// The folder that f3s works in: paths of recipes are relative to it.
-    here: PathBuf,
+    pub here: PathBuf,
 }
 
 impl Location {
@@ -97,9 +98,20 @@ impl Project {
         Location { root: self.root.clone(), here: self.here.clone() }
     }
 
+    /// What was asked for; `app[jdk=11]`, as plans call a variant, is `app` with `--set app.jdk=11`.
     pub fn request(&self, select: &Select) -> Request {
-        let recipes = select.recipes.iter().map(|word| self.relative(word)).collect();
-        Request { recipes, set: select.set.clone() }
+        let mut request = Request { recipes: Vec::new(), set: select.set.clone() };
+        for word in &select.recipes {
+            let variant =
+                word.strip_suffix(']').and_then(|word| word.split_once('[')).filter(|(_, of)| of.contains('='));
+            let (recipe, bound) = variant.unwrap_or((word, ""));
+            for (name, value) in bound.split(',').filter_map(|pair| pair.split_once('=')) {
+                let recipe = Some(recipe.to_owned());
+                request.set.push(Setting { recipe, name: name.to_owned(), value: value.to_owned() });
+            }
+            request.recipes.push(self.relative(recipe));
+        }
+        request
     }
 
     /// A recipe's path relative to the project; names and globs stay as they are.
@@ -142,7 +154,8 @@ impl Project {
         present: &Present,
         options: &PlanOptions,
     ) -> Result<Plan, Failure> {
-        pipeline::plan(graph, present, &*self.world, &self.config, options)
+        let options = PlanOptions { project: Some(self.root.to_string_lossy().into_owned()), ..options.clone() };
+        pipeline::plan(graph, present, &*self.world, &self.config, &options)
             .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
     }
 }
@@ -187,7 +200,8 @@ pub fn cache_folder() -> PathBuf {
     set("F3S_CACHE_DIR")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("f3s")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/f3s")))
-        .unwrap_or_else(|| std::env::temp_dir().join("f3s-cache"))
+        // Nobody else's: what lies there is trusted.
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("f3s-cache-{}", rustix::process::getuid().as_raw())))
 }
 
 /// The recipes of the project that a folder belongs to, for completion.

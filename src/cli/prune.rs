@@ -1,7 +1,7 @@
-//! `f3s prune`: internal references of the project's recipes that they make no more. Final tags are the user's and stay,
-//! unless `--all`.
+//! `f3s prune`: internal references of images that the project has made and makes no more. Final tags are the user's and
+//! stay, unless `--all`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
@@ -9,27 +9,30 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::project::Project;
 use super::{build, output};
+use crate::artifact::Store;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::engine::{Engine, EngineError};
-use crate::plan::{PlanOptions, Present};
-use crate::recipe::ImageRef;
-use crate::report::count;
+use crate::plan::{Internal, PlanOptions, PlannedImage, Present};
+use crate::report::{bytes, count};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Remove all images that f3s built on this engine, with their tags
     #[arg(long)]
     all: bool,
+    /// Remove the downloads that f3s keeps, instead of images
+    #[arg(long, conflicts_with = "all")]
+    downloads: bool,
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
 }
 
-/// What stands before every internal reference.
-const PREFIX: &str = "f3s/";
-
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
+    if args.downloads {
+        return downloads(&project, args.dry_run);
+    }
     build::block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
         let engine = build::connect(&project.config.engine, false, &events).await?;
@@ -61,32 +64,47 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     })
 }
 
-/// What the project's recipes make now.
-fn current(project: &Project, present: &Present) -> Result<Vec<ImageRef>, Failure> {
-    let (graph, sources) = project.load(&Select::default())?;
-    let options =
-        PlanOptions { force: false, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
-    let plan = project.plan((&graph, &sources), present, &options)?;
-    Ok(plan.images.into_iter().map(|image| image.internal).collect())
+/// What is fetched again when a build needs it.
+fn downloads(project: &Project, dry_run: bool) -> Result<(), Failure> {
+    let size = Store::size(&project.cache);
+    if !dry_run {
+        Store::clear(&project.cache)?;
+    }
+    let done = if dry_run { "would be removed" } else { "removed" };
+    output::note(&format!("{} of downloads {done}", bytes(size)));
+    Ok(())
 }
 
-/// Internal references of these recipes with another fingerprint. Other projects' recipes are not looked at.
-fn outdated(present: &Present, current: &[ImageRef]) -> Vec<String> {
-    let is_ours = |name: &str| {
-        current.iter().any(|image| name.rsplit_once(':').is_some_and(|(own, _)| own == image.repository()))
-    };
-    let is_current = |name: &str| {
-        let marks = |current: &ImageRef| {
-            name.strip_prefix(&current.to_string()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        current.iter().any(marks)
-    };
-    present.0.keys().filter(|name| is_ours(name) && !is_current(name)).cloned().collect()
+/// What the project's recipes make now.
+fn current(project: &Project, present: &Present) -> Result<Vec<PlannedImage>, Failure> {
+    let (graph, sources) = project.load(&Select::default())?;
+    let options = PlanOptions { source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
+    Ok(project.plan((&graph, &sources), present, &options)?.images)
+}
+
+/// References of images that this project has made and makes no more. What another project makes, too, stays.
+fn outdated(present: &Present, current: &[PlannedImage]) -> Vec<String> {
+    let made: BTreeSet<String> = current.iter().map(|image| image.internal.to_string()).collect();
+    let markers: Vec<String> = current.iter().filter_map(|image| Some(image.owned.as_ref()?.to_string())).collect();
+    let own = markers.first().and_then(|marker| Internal::parse(marker)?.owner);
+    let mut images: BTreeMap<&str, Vec<(&str, Internal)>> = BTreeMap::new();
+    for name in present.0.keys() {
+        if let Some(internal) = Internal::parse(name).filter(|internal| !made.contains(internal.image)) {
+            images.entry(internal.image).or_default().push((name, internal));
+        }
+    }
+    let unwanted = images.into_values().flat_map(|names| {
+        let owners: BTreeSet<&str> = names.iter().filter_map(|(_, internal)| internal.owner).collect();
+        let is_ours = own.is_some_and(|own| owners.contains(own));
+        let is_shared = owners.len() > 1;
+        names.into_iter().filter(move |(_, internal)| is_ours && (!is_shared || internal.owner == own))
+    });
+    unwanted.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Every internal reference, and every tag of their images.
 fn everything(present: &Present) -> Vec<String> {
-    let is_internal = |name: &str| name.starts_with(PREFIX);
+    let is_internal = |name: &str| Internal::parse(name).is_some();
     let ids: BTreeSet<&str> =
         present.0.iter().filter(|(name, _)| is_internal(name)).map(|(_, image)| image.id.as_str()).collect();
     let tagged = present.0.iter().filter(|(name, image)| !name.contains('@') && ids.contains(image.id.as_str()));

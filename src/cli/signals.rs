@@ -1,5 +1,7 @@
 //! Signals: what ends a run, and what puts it to sleep.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::mpsc::WeakUnboundedSender;
@@ -8,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::watch::keys;
 use crate::event::Event;
 
+const A_MOMENT: Duration = Duration::from_millis(30);
 /// Exit codes of what ends at once: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 const QUIT: i32 = 131;
@@ -44,11 +47,16 @@ pub async fn cancel(cancel: CancellationToken, events: WeakUnboundedSender<Event
 }
 
 /// Gives the terminal back while Ctrl-Z keeps f3s asleep, and takes it again afterwards.
-pub async fn sleep_on_stop() {
+pub async fn sleep_on_stop(events: WeakUnboundedSender<Event>) {
     let listen = |signal: Signal| unix::signal(SignalKind::from_raw(signal.as_raw())).ok();
     let (mut stop, mut go_on) = (listen(Signal::TSTP), listen(Signal::CONT));
     loop {
         next(&mut stop).await;
+        if let Some(events) = events.upgrade() {
+            let _ = events.send(Event::Paused);
+            // Long enough for a report to leave the screen to others.
+            tokio::time::sleep(A_MOMENT).await;
+        }
         let was_taken = keys::restore();
         // This thread may run on for a moment: only the other signal tells that f3s was asleep and is not.
         let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);

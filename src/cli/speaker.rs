@@ -1,13 +1,11 @@
 //! How a run's events are said: the report, on a thread of its own.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use clap::ValueEnum;
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::Interval;
 
 use super::args::Global;
 use super::output;
@@ -32,71 +30,48 @@ pub enum Progress {
 }
 
 /// The voice of one run.
-pub struct Speaker {
-    /// `None` when it was silenced.
-    report: Arc<Mutex<Option<Box<dyn Report>>>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Speaker(JoinHandle<()>);
 
 impl Speaker {
     /// Ends when all senders of the events are gone.
     pub fn start(progress: Progress, global: &Global, location: &Location, sources: &Sources) -> (Events, Speaker) {
         let (events, receiver) = mpsc::unbounded_channel();
-        let report = Arc::new(Mutex::new(Some(report(progress, global, sources))));
-        let heard = report.clone();
-        let mut logs = Logs::new(location.logs(), sources.clone());
-        let thread = std::thread::spawn(move || hear(&heard, &mut logs, receiver));
-        (events, Speaker { report, thread: Some(thread) })
-    }
-
-    /// Nothing more is said; a view that stands on the screen goes.
-    pub fn silence(&self) {
-        let report = self.report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(mut report) = report {
-            report.end();
-        }
+        let (report, logs) = (report(progress, global, sources), Logs::new(location.logs(), sources.clone()));
+        (events, Speaker(std::thread::spawn(move || hear(report, logs, receiver))))
     }
 
     /// Waits until all is said.
-    pub fn join(mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-        self.silence();
+    pub fn join(self) {
+        let _ = self.0.join();
     }
 }
 
 /// `logs` hears everything, also what is not said.
-fn hear(report: &Mutex<Option<Box<dyn Report>>>, logs: &mut Logs, mut receiver: UnboundedReceiver<Event>) {
-    let with = |work: &mut dyn FnMut(&mut dyn Report)| {
-        let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(report) = report.as_mut() {
-            work(&mut **report);
-        }
-    };
-    let mut interval = None;
-    with(&mut |report| interval = report.interval());
-    let Some(interval) = interval else {
-        while let Some(event) = receiver.blocking_recv() {
-            logs.hear(&event);
-            with(&mut |report| report.hear(&event));
-        }
-        return;
-    };
-    let mut ticked = Instant::now();
-    loop {
-        match receiver.try_recv() {
-            Ok(event) => {
-                logs.hear(&event);
-                with(&mut |report| report.hear(&event));
+fn hear(mut report: Box<dyn Report>, mut logs: Logs, mut receiver: UnboundedReceiver<Event>) {
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock needs nothing");
+    clock.block_on(async {
+        let mut ticks = report.interval().map(tokio::time::interval);
+        loop {
+            tokio::select! {
+                event = receiver.recv() => match event {
+                    Some(event) => {
+                        logs.hear(&event);
+                        report.hear(&event);
+                    }
+                    None => break,
+                },
+                () = tick(&mut ticks) => report.tick(),
             }
-            Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) => std::thread::sleep(interval / 4),
         }
-        if ticked.elapsed() >= interval {
-            ticked = Instant::now();
-            with(&mut |report| report.tick());
-        }
+    });
+    report.end();
+}
+
+/// Waits for the next tick; for ever, when none is wanted.
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
     }
 }
 

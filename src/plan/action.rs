@@ -7,7 +7,8 @@ use crate::recipe::ImageRef;
 pub struct Decision<'a> {
     pub present: &'a Present,
     pub internal: &'a ImageRef,
-    pub checked: Option<&'a ImageRef>,
+    /// That its checks passed, and that it is this project's.
+    pub markers: [Option<&'a ImageRef>; 2],
     pub references: &'a [ImageRef],
     pub forced: bool,
     pub built_parent: Option<&'a PlannedImage>,
@@ -25,8 +26,12 @@ impl Decision<'_> {
         };
         let is_image =
             |reference: &ImageRef| self.present.get(&reference.to_string()).is_some_and(|found| found.id == image.id);
-        if self.checked.is_some_and(|marker| !is_image(marker)) {
+        let [checked, owned] = self.markers;
+        if checked.is_some_and(|marker| !is_image(marker)) {
             return (Action::Tag, "its checks have not passed yet".to_owned());
+        }
+        if owned.is_some_and(|marker| !is_image(marker)) {
+            return (Action::Tag, "another project has built it".to_owned());
         }
         match self.references.iter().find(|reference| !is_image(reference)) {
             Some(reference) if self.present.get(&reference.to_string()).is_none() => {

@@ -42,6 +42,8 @@ pub struct PlannedImage {
     pub internal: ImageRef,
     /// Present when all checks passed: `f3s/NAME:FINGERPRINT-checked-DIGEST`; `None` for an image without checks.
     pub checked: Option<ImageRef>,
+    /// Present when this project has made the image: `f3s/NAME:FINGERPRINT-of-DIGEST`; `None` where no project is known.
+    pub owned: Option<ImageRef>,
     /// The final tags, the first one being *the* reference of the image.
     pub references: Vec<ImageRef>,
     /// Where it is pushed; a subset of `references`. Empty when the recipe pushes nothing.

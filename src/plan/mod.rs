@@ -18,6 +18,7 @@ pub use fingerprint::Fingerprint;
 pub use image::{Action, PlannedImage, Purpose};
 pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
+pub use references::Internal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,8 @@ pub struct PlanOptions {
     pub released: BTreeMap<String, Fingerprint>,
     /// Leave out all checks.
     pub unchecked: bool,
+    /// What tells the project from others on the same engine, where its repository does not: its folder.
+    pub project: Option<String>,
 }
 
 impl Plan {
@@ -172,10 +175,12 @@ impl Planner<'_> {
         let checks = self.checks(node, &fingerprint);
         let checked = references::checked(&internal, &checks);
         let pushed = references::pushed(&internal, &pushes);
+        let project = self.source.as_ref().filter(|_| self.options.project.is_some()).or(self.options.project.as_ref());
+        let owned = project.map(|project| references::owned(&internal, project));
         let decision = action::Decision {
             present: self.present,
             internal: &internal,
-            checked: checked.as_ref(),
+            markers: [checked.as_ref(), owned.as_ref()],
             references: &references,
             forced: self.options.force && node.asked,
             missing: known.iter().find(|(_, id)| id.is_none()).map(|(image, _)| image),
@@ -201,6 +206,7 @@ impl Planner<'_> {
             fingerprint,
             internal,
             checked,
+            owned,
             references,
             pushes,
             pushed,

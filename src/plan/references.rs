@@ -9,6 +9,9 @@ use crate::digest;
 use crate::graph::Graph;
 use crate::recipe::{Check, ImageRef, Recipe};
 
+/// What stands before every internal reference.
+const PREFIX: &str = "f3s/";
+
 pub struct References {
     /// The final tags; the first one is *the* reference of the image.
     pub all: Vec<ImageRef>,
@@ -73,12 +76,16 @@ pub fn clashes(graph: &Graph, images: &[PlannedImage]) -> Vec<Diagnostic> {
         let origin = recipe.external_images().into_iter().find(|(other, _)| *other == reference).map(|(_, at)| at);
         let place = origin.map_or_else(|| recipe.identity.clone(), |origin| origin.place.clone());
         let error = Diagnostic::error(format!("`{reference}` is the image that `{}` makes", images[owner].name));
-        errors.push(error.at(place).hint(match owner == index {
+        let error = error.at(place).hint(match owner == index {
             true => {
                 "it would rest on itself the next time: give it another `name` or `tag`, or set a registry".to_owned()
             }
             false => format!("to rest on it write the recipe's name: `\"{}\"`", images[owner].key.recipe),
-        }));
+        });
+        // Every variant of a recipe says the same.
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
     }
     errors
 }
@@ -99,13 +106,44 @@ fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef
 pub fn internal(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
     let stem = recipe.key.recipe.as_str();
     let name = if ImageRef::is_name(stem) { stem } else { &recipe.name };
-    ImageRef { registry: None, name: format!("f3s/{name}"), tag: Some(fingerprint.prefix().to_owned()), digest: None }
+    ImageRef {
+        registry: None,
+        name: format!("{PREFIX}{name}"),
+        tag: Some(fingerprint.prefix().to_owned()),
+        digest: None,
+    }
 }
 
 /// The marker that these checks passed: other checks have another one. `None` without checks.
 pub fn checked(internal: &ImageRef, checks: &[Check]) -> Option<ImageRef> {
     let kinds: Vec<_> = checks.iter().map(|check| &check.kind).collect();
     (!checks.is_empty()).then(|| marker(internal, "checked", &serde_json::to_string(&kinds).expect("checks are JSON")))
+}
+
+/// The marker that this project makes the image: other projects may make the same, or others of that name.
+pub fn owned(internal: &ImageRef, project: &str) -> ImageRef {
+    marker(internal, OWNER, project)
+}
+
+const OWNER: &str = "of";
+
+/// An internal reference or a marker, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Internal<'a> {
+    /// `f3s/NAME:FINGERPRINT`.
+    pub image: &'a str,
+    /// The digest of a project, for a marker of `owned`.
+    pub owner: Option<&'a str>,
+}
+
+impl Internal<'_> {
+    /// `None` for a reference that is none of f3s's own.
+    pub fn parse(reference: &str) -> Option<Internal<'_>> {
+        let tag = reference.strip_prefix(PREFIX)?.split_once(':')?.1;
+        let (fingerprint, marker) = tag.split_once('-').unwrap_or((tag, ""));
+        let image = &reference[..reference.len() - tag.len() + fingerprint.len()];
+        Some(Internal { image, owner: marker.strip_prefix(OWNER).and_then(|rest| rest.strip_prefix('-')) })
+    }
 }
 
 /// The marker that the image was pushed to these references. `None` for an image that is not pushed.

@@ -33,6 +33,6 @@ pub trait Report: Send {
     /// Time has passed.
     fn tick(&mut self) {}
 
-    /// Nothing more will be heard, although the run goes on.
+    /// Nothing more will be heard.
     fn end(&mut self) {}
 }

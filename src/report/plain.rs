@@ -117,7 +117,10 @@ impl<W: Write + Send> Report for Plain<W> {
                 self.line(image, &format!("pushed {reference}@{digest} in {}", seconds(*took)));
             }
             Event::PushUpToDate { image, reference } => self.line(image, &format!("{reference} is pushed already")),
-            Event::PushSkipped { image, because } => self.line(image, &format!("not pushed: {because}")),
+            Event::PushSkipped { images, because } => {
+                self.line("f3s", &format!("not pushed: {because} ({})", images.join(", ")))
+            }
+            Event::Paused => {}
             Event::PushFailed { image, reference, diagnostic } => {
                 self.line(image, &format!("push of {reference} failed"));
                 self.drawn(diagnostic);

@@ -1,6 +1,5 @@
 //! Results, errors and what the user should know; no progress.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::Report;
@@ -12,13 +11,11 @@ pub struct Quiet<W> {
     out: W,
     sources: Sources,
     style: Style,
-    /// Why pushes are skipped: said once, not for every image.
-    skipped: BTreeSet<String>,
 }
 
 impl<W: Write> Quiet<W> {
     pub fn new(out: W, sources: Sources, style: Style) -> Self {
-        Quiet { out, sources, style, skipped: BTreeSet::new() }
+        Quiet { out, sources, style }
     }
 }
 
@@ -31,9 +28,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
             Event::ImageSkipped { image, because } => format!("{image}  skipped: {because}\n"),
             Event::Pushed { reference, digest, .. } => format!("pushed {reference}@{digest}\n"),
-            Event::PushSkipped { because, .. } if self.skipped.insert(because.clone()) => {
-                format!("not pushed: {because}\n")
-            }
+            Event::PushSkipped { because, .. } => format!("not pushed: {because}\n"),
             Event::Note { message } => format!("{message}\n"),
             Event::Finished(summary) => format!("{}\n", super::plain::sentence(summary)),
             Event::Started { .. }
@@ -58,7 +53,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             | Event::PushProgress { .. }
             | Event::PushRetried { .. }
             | Event::PushUpToDate { .. }
-            | Event::PushSkipped { .. }
+            | Event::Paused
             | Event::Changed { .. }
             | Event::CommandOutput { .. }
             | Event::Superseded => return,
@@ -81,8 +76,7 @@ mod tests {
             Event::Note { message: "a private engine is started".to_owned() },
             Event::StepOutput { image: "a".to_owned(), line: "progress".to_owned() },
             Event::ImageSkipped { image: "b".to_owned(), because: "a is not there".to_owned() },
-            Event::PushSkipped { image: "a".to_owned(), because: because() },
-            Event::PushSkipped { image: "c".to_owned(), because: because() },
+            Event::PushSkipped { images: vec!["a".to_owned(), "c".to_owned()], because: because() },
             Event::Pushed {
                 image: "d".to_owned(),
                 reference: "r.example.com/d:1".to_owned(),

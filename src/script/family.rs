@@ -210,7 +210,8 @@ impl<'a> Loader<'a> {
         let path = crate::path::ProjectPath::join("", file).expect("recipes lie in the project");
         let failed = |message: String| Err(vec![Diagnostic::error(message).at(Place::start_of(file.as_str()))]);
         let text = match project.world.read(&path).map(|bytes| String::from_utf8(bytes.to_vec())) {
-            Ok(Ok(text)) => text,
+            // Some editors begin a file with a mark that is no part of it.
+            Ok(Ok(text)) => text.trim_start_matches('\u{feff}').to_owned(),
             Ok(Err(_)) => return failed(format!("`{file}` is not UTF-8")),
             Err(error) => return failed(format!("`{file}` cannot be read: {error}")),
         };

@@ -50,7 +50,7 @@ impl ProjectModules {
             )
         })?;
         match String::from_utf8(bytes.to_vec()) {
-            Ok(text) => Ok((path.as_str().to_owned(), text)),
+            Ok(text) => Ok((path.as_str().to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
             Err(_) => Err(error(format!("the module `{written}` is not UTF-8"))),
         }
     }

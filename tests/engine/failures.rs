@@ -14,7 +14,7 @@ fn a_failed_step_points_at_its_line_with_command_code_and_output() {
     let file = format!("--> scripts/{}.rhai:2:1", project.image("bad"));
     let ran = ran.fails(1, &["exit code 42", &file, "the command:", "some output", "on both"]);
     assert!(
-        ran.err.contains(&format!("{}  skipped: {} is not there", project.image("child"), project.image("bad"))),
+        ran.err.contains(&format!("{}  skipped: {} failed", project.image("child"), project.image("bad"))),
         "{}",
         ran.err
     );

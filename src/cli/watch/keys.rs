@@ -47,7 +47,6 @@ impl Keys {
             return None;
         }
         take()?;
-        tokio::spawn(crate::cli::signals::sleep_on_stop());
         let (sender, keys) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
             for byte in std::io::stdin().lock().bytes().map_while(Result::ok) {

@@ -195,6 +195,7 @@ impl Private {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let _ = Command::new("ip").args(["link", "delete", &self.bridge()]).stderr(Stdio::null()).status();
+        remove_rules(&self.bridge());
         Ok(true)
     }
 }
@@ -208,6 +209,20 @@ fn make_bridge(name: &str, address: &str) -> bool {
     let made =
         exists || (ip(&["link", "add", name, "type", "bridge"]) && ip(&["address", "add", address, "dev", name]));
     made && ip(&["link", "set", name, "up"])
+}
+
+/// dockerd leaves its rules for a bridge that it did not make itself.
+fn remove_rules(bridge: &str) {
+    for table in ["nat", "filter"] {
+        let listed = Command::new("iptables").args(["--table", table, "--list-rules"]).stderr(Stdio::null()).output();
+        let Ok(listed) = listed else { return };
+        let rules = String::from_utf8_lossy(&listed.stdout).into_owned();
+        for rule in rules.lines().filter(|rule| rule.split(' ').any(|word| word == bridge)) {
+            let Some(rule) = rule.strip_prefix("-A ") else { continue };
+            let words = ["--table", table, "--delete"].into_iter().chain(rule.split(' '));
+            let _ = Command::new("iptables").args(words).stderr(Stdio::null()).status();
+        }
+    }
 }
 
 fn program(name: &str) -> Option<PathBuf> {

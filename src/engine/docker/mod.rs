@@ -9,6 +9,8 @@ mod output;
 mod registry;
 mod secrets;
 
+pub use secrets::examine as examine_secrets;
+
 use std::io;
 
 use bollard::errors::Error;

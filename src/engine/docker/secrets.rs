@@ -8,6 +8,13 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::PlannedImage;
 use crate::recipe::{Run, SecretMount, SecretSource};
 
+/// Whether all that an image needs from the host is there, before anything is built.
+pub fn examine(image: &PlannedImage) -> Result<(), Diagnostic> {
+    read(image)?;
+    agent(image)?;
+    Ok(())
+}
+
 /// The values of the image's secrets by id.
 pub fn read(image: &PlannedImage) -> Result<BTreeMap<String, Vec<u8>>, Diagnostic> {
     image.secrets.iter().map(|secret| Ok((secret.id.clone(), value(image, secret)?))).collect()

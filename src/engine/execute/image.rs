@@ -109,7 +109,7 @@ impl<E: Engine> Maker<E> {
             }
             return Err(first);
         }
-        let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.references).collect();
+        let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.owned).chain(&image.references).collect();
         for target in targets {
             if self.stop.is_cancelled() {
                 return Err(EngineError::Cancelled);

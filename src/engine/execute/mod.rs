@@ -53,6 +53,7 @@ enum Turn {
     Waiting,
     Ready,
     Failed,
+    Skipped,
 }
 
 /// What all images of a run share.
@@ -116,14 +117,20 @@ impl<E: Engine> Run<'_, E> {
         for parent in &image.parents {
             let mut turn = self.turns[*parent].subscribe();
             let ended = turn.wait_for(|turn| *turn != Turn::Waiting).await.map_or(Turn::Failed, |turn| *turn);
-            if ended == Turn::Failed {
-                let because = format!("{} is not there", self.plan.images[*parent].name);
-                return self.skip(index, because);
+            let parent = &self.plan.images[*parent].name;
+            match ended {
+                Turn::Waiting | Turn::Ready => {}
+                Turn::Failed => return self.skip(index, format!("{parent} failed")),
+                Turn::Skipped => return self.skip(index, format!("{parent} was skipped")),
             }
         }
         match self.make(image).await {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),
-            Err(EngineError::Cancelled) => self.skip(index, "the run was ended".to_owned()),
+            Err(EngineError::Cancelled) => {
+                let by_user = self.flights.all().is_cancelled();
+                let because = if by_user { "the run was ended" } else { "another image failed; --keep-going goes on" };
+                self.skip(index, because.to_owned());
+            }
             Err(error) => self.fail(index, image, error),
         }
     }
@@ -155,7 +162,7 @@ impl<E: Engine> Run<'_, E> {
     }
 
     fn skip(&self, index: usize, because: String) {
-        self.turns[index].send_replace(Turn::Failed);
+        self.turns[index].send_replace(Turn::Skipped);
         self.count(|summary| summary.skipped += 1);
         let image = self.plan.images[index].name.clone();
         let _ = self.events.send(Event::ImageSkipped { image, because });

@@ -1,5 +1,6 @@
 //! Pushes, after all builds and checks of the request succeeded.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -15,9 +16,10 @@ const BACK_OFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs
 
 impl<E: Engine> Run<'_, E> {
     pub(super) async fn push_all(&self) {
+        let mut skipped: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for image in &self.plan.images {
             if let Some(because) = &image.push_skipped {
-                let _ = self.events.send(Event::PushSkipped { image: image.name.clone(), because: because.clone() });
+                skipped.entry(because.clone()).or_default().push(image.name.clone());
             }
             if image.is_pushed {
                 for reference in &image.pushes {
@@ -25,6 +27,9 @@ impl<E: Engine> Run<'_, E> {
                     let _ = self.events.send(Event::PushUpToDate { image, reference });
                 }
             }
+        }
+        for (because, images) in skipped {
+            let _ = self.events.send(Event::PushSkipped { images, because });
         }
         let waiting = self.plan.images.iter().filter(|image| !image.is_pushed);
         let pushes: Vec<_> = waiting.map(|image| self.push(image)).collect();

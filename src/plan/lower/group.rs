@@ -211,12 +211,12 @@ struct Mounts {
 impl Mounts {
     /// Mounts a path of the context, or of `from`; returns where.
     fn bind(&mut self, source: &str, from: Option<&str>) -> Result<String, Diagnostic> {
-        let source = instruction::plain(source)?;
         let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let at = if self.flags.is_empty() { String::new() } else { format!("{}/", self.flags.len() + 1) };
         let target = format!("/dev/f3s/{}/{at}{name}", self.number).trim_end_matches('/').to_owned();
         let from = from.map(|from| format!("from={from},")).unwrap_or_default();
-        self.flags.push(format!("--mount=type=bind,{from}source={source},target={target}"));
+        let (source, at) = (instruction::plain(source)?, instruction::plain(&target)?);
+        self.flags.push(format!("--mount=type=bind,{from}source={source},target={at}"));
         Ok(target)
     }
 }

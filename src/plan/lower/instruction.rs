@@ -59,12 +59,13 @@ pub fn mount(mount: &Mount, context: &mut ContextBuilder) -> Result<String, Diag
 /// What stands in the flag of a mount, which is read as CSV, as a word and for variables.
 ///
 /// Errors: characters that mean something in one of them.
-pub fn plain(text: &str) -> Result<&str, Diagnostic> {
-    if text.chars().all(|c| c.is_alphanumeric() || "/._+-@%~:".contains(c)) {
-        return Ok(text);
+pub fn plain(text: &str) -> Result<String, Diagnostic> {
+    if text.chars().all(|c| c.is_alphanumeric() || "/._+-@%~: ".contains(c)) {
+        // Within a flag, a space ends the word.
+        return Ok(text.replace(' ', "\\ "));
     }
     let error = Diagnostic::error(format!("`{text}` cannot be mounted: it has unusual characters"));
-    Err(error.hint("rename it: letters, digits and `/._+-@%~:` are usual"))
+    Err(error.hint("rename it: letters, digits, spaces and `/._+-@%~:` are usual"))
 }
 
 /// The instruction of a step that only sets configuration.

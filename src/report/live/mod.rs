@@ -65,6 +65,14 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
+    /// Leaves the view where it is: somebody else writes next.
+    fn step_below(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            let lines = view::lines(&self.state, (self.size)(), Instant::now()).len();
+            let _ = write!(self.out, "{}", "\r\n".repeat(lines)).and_then(|()| self.out.flush());
+        }
+    }
+
     fn mark(&self, good: bool) -> String {
         let (text, colour) = match (good, self.style.unicode) {
             (true, true) => ("✓", 32),
@@ -100,7 +108,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             Event::PushFailed { reference, diagnostic, .. } => {
                 self.failure(&format!("push of {reference} failed"), diagnostic)
             }
-            Event::PushSkipped { image, because } => format!("{image} not pushed: {because}\n"),
+            Event::PushSkipped { images, because } => format!("not pushed: {because} ({})\n", images.join(", ")),
             Event::Note { message } => format!("{message}\n"),
             Event::Changed { what, clear } => format!("{}{what}\n", if *clear { CLEAR } else { "" }),
             Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
@@ -124,6 +132,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }
             | Event::PushUpToDate { .. }
+            | Event::Paused
             | Event::Superseded => return None,
         })
     }
@@ -132,6 +141,9 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
 impl<W: Write + Send, S: Fn() -> Terminal + Send> Report for Live<W, S> {
     fn hear(&mut self, event: &Event) {
         self.state.hear(event, Instant::now());
+        if *event == Event::Paused {
+            self.step_below();
+        }
         if let Some(text) = self.lasting(event) {
             self.draw(&text);
         }

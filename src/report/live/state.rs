@@ -101,6 +101,7 @@ impl State {
             | Event::PushUpToDate { .. }
             | Event::PushSkipped { .. }
             | Event::Note { .. }
+            | Event::Paused
             | Event::Changed { .. }
             | Event::Mistaken { .. }
             | Event::CommandOutput { .. }

@@ -86,6 +86,7 @@ impl Session<'_> {
         let (cancel, sources) = (CancellationToken::new(), Sources::in_folder(&location.root));
         let (events, speaker) = Speaker::start(args.flags.progress, global, &location, &sources);
         tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
+        tokio::spawn(signals::sleep_on_stop(events.downgrade()));
         let jobs = Project::at(global, location.clone()).ok().and_then(|project| build::jobs(&project, &args.flags));
         Session {
             global,

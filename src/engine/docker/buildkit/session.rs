@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::WINDOW;
 use super::filesync::{FileSyncService, Files, received};
 use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
@@ -77,6 +78,7 @@ impl Session {
             BTreeMap::from([("context".to_owned(), offer.context), ("dockerfile".to_owned(), offer.dockerfile)]);
         let files = FileSyncService { folders: Arc::new(folders), ended: ended.clone() };
         let server = Server::builder()
+            .initial_connection_window_size(WINDOW)
             .add_service(HealthServer::new(Healthy))
             .add_service(AuthServer::new(credentials))
             .add_service(FileSyncServer::new(files))

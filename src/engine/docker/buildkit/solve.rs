@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use super::WINDOW;
 use super::session::{Offer, Session, random_id};
 use super::status::Progress;
 use crate::engine::credentials::Credentials;
@@ -50,7 +51,7 @@ impl Builder {
         });
         // The upgrade is tried here, for its own error: the channel would wrap it beyond recognition.
         drop(address.upgrade("/grpc", &[]).await?);
-        let endpoint = Endpoint::from_static("http://buildkit");
+        let endpoint = Endpoint::from_static("http://buildkit").initial_connection_window_size(WINDOW);
         let channel = endpoint.connect_with_connector(connector).await.map_err(io::Error::other)?;
         let control = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
         Ok(Builder { address, credentials, control })

@@ -149,7 +149,9 @@ impl<'a> Progress<'a> {
             .find(|running| !running.error.is_empty() && !running.error.contains("context canceled"));
         let Some(failed) = failed else {
             let message = self.other_error.as_deref().unwrap_or(status.message());
-            if matches!(status.code(), tonic::Code::Unavailable) {
+            // What the engine says has no cause on this side.
+            let is_broken = std::error::Error::source(status).is_some();
+            if is_broken || status.code() == tonic::Code::Unavailable {
                 return EngineError::unreachable(&format!("the engine went away: {}", status.message()));
             }
             return EngineError::Failed(Diagnostic::error(format!(
