@@ -3,6 +3,7 @@
 mod cli;
 mod diagnostics;
 mod examples;
+mod fine;
 mod golden;
 mod project;
 mod reference;
