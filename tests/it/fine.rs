@@ -137,3 +137,102 @@ fn mistakes_of_a_layer_are_found_in_both() {
         assert_eq!(released, fine, "{steps}");
     }
 }
+
+/// What commands do to a shell and to files, where it matters whether it is still the same shell.
+const COMMANDS: &[&str] = &[
+    "X=1",
+    "export Y=\"$X-y\"",
+    "X=$(echo 3)",
+    "unset X",
+    "mkdir -p sub/deep",
+    "cd sub",
+    "cd ..",
+    "cd \"$ROOT\"",
+    "cd \"$ROOT\"; X=7 # back",
+    "cd sub/deep && X=8",
+    "cd sub 2>/dev/null || true",
+    "rm -rf \"$ROOT/sub\"",
+    "rm -rf sub",
+    "mkdir -p sub && cd sub && touch here",
+    "umask 077",
+    "set +e",
+    "set -e; set +u",
+    "set -f",
+    "set -- a b c",
+    "echo \"$#\" * >>\"$ROOT/count\"",
+    "echo \"${X:-} ${Y:-} ${Z:-} $(umask) ${PWD#\"$ROOT\"}\" >>\"$ROOT/log\"",
+    "env | grep '^[XYZ]=' | sort >>\"$ROOT/env\" || true",
+    "touch \"$ROOT/file-${X:-}\"",
+    "false",
+    "false && true",
+    "! true",
+    "[ -n \"${X:-}\" ] && touch \"$ROOT/set\"",
+    "echo $? >>\"$ROOT/status\"",
+    "exit 0",
+    "(exit 0; touch not)",
+    "if [ -z \"${X:-}\" ]; then exit 0; fi",
+    "if [ -n \"${X:-}\" ]; then X=9; fi",
+    "f() { echo f >>\"$ROOT/log\"; }",
+    "command -v f >>\"$ROOT/log\" || true",
+    "for Z in 1 2; do echo $Z >>\"$ROOT/log\"; done",
+    "while read -r Z; do X=$Z; done <<EOF\none\ntwo\nEOF",
+    "cat <<EOF >>\"$ROOT/log\"\n${X:-}; cd /\nexit\nEOF",
+    "echo \"${Z:=default}\" >>\"$ROOT/log\"",
+    ": \"$((X = 5))\"",
+    "{ Y=braces; }",
+    "case ${X:-} in 1) Y=one;; *) touch \"$ROOT/case\";; esac",
+    "X=5 sh -c 'echo $X' >>\"$ROOT/log\"",
+    "X=6 :",
+    "trap 'echo bye >>\"$ROOT/log\"' EXIT",
+    "echo a | while read -r Z; do X=$Z; done",
+    "eval 'Y=evaluated'",
+    "exec 2>>\"$ROOT/errors\"; echo 'to the file' >&2",
+    "sleep 0 & wait; jobs >>\"$ROOT/log\"",
+];
+
+/// Runs the `RUN`s of an image one after the other, as an engine would, and tells what that leaves in a folder; `None`
+/// when one fails.
+fn executed(image: &PlannedImage) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for instruction in &image.dockerfile.instructions {
+        let Some(text) = instruction.text.strip_prefix("RUN ") else { continue };
+        let exec: Option<Vec<String>> = serde_json::from_str(text).ok();
+        let script = exec.map_or_else(|| text.replace("\\\n", ""), |words| words[2].clone());
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.env_clear().env("PATH", "/usr/bin:/bin").env("ROOT", folder.path()).current_dir(folder.path());
+        if !shell.args(["-c", &script]).output().unwrap().status.success() {
+            return None;
+        }
+    }
+    let script = "umask 022; find . | sort | xargs ls -ld --time-style=+ ; find . -type f | sort | xargs cat";
+    let told = std::process::Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().unwrap();
+    Some(String::from_utf8(told.stdout).unwrap())
+}
+
+#[test]
+fn layers_do_together_what_one_shell_does() {
+    let mut state = 1_u64;
+    let mut any = || {
+        // Knuth's generator: the same lists every time.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        COMMANDS[(state >> 33) as usize % COMMANDS.len()]
+    };
+    let (mut cut, mut succeeded) = (0, 0);
+    for _ in 0..LISTS {
+        let commands: Vec<&str> = (0..6).map(|_| any()).collect();
+        let script = format!("base(\"alpine:3.13\");\nrun({});", serde_json::to_string(&commands).unwrap());
+        let (released, fine) = both(&[("a", &script)]);
+        let (released, fine) = (released.unwrap().images.remove(0), fine.unwrap().images.remove(0));
+        if released.fingerprint == fine.fingerprint {
+            continue;
+        }
+        cut += 1;
+        let done = executed(&released);
+        succeeded += usize::from(done.is_some());
+        assert_eq!(executed(&fine), done, "{commands:#?}\n{}", fine.dockerfile.text);
+    }
+    assert!(cut > LISTS / 4 && succeeded > LISTS / 16, "{cut} were cut, {succeeded} succeeded");
+}
+
+/// How many lists of commands are tried.
+const LISTS: usize = 120;

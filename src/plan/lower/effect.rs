@@ -65,6 +65,8 @@ enum Simple {
 struct Words {
     words: Vec<String>,
     is_redirected: bool,
+    /// `&&` follows: where it fails, the script goes on behind the list.
+    is_condition: bool,
 }
 
 /// The simple commands of a script outside of subshells.
@@ -105,6 +107,7 @@ impl Script {
                     let mut ended = std::mem::take(&mut words);
                     if !ended.words.is_empty() || ended.is_redirected {
                         dangling = false;
+                        ended.is_condition = operator == "&&";
                         script.is_sequence &= !ended.drop_keywords(&mut open);
                         script.commands.push(ended);
                     }
@@ -166,7 +169,8 @@ fn simple(command: &Words) -> Simple {
     let in_front_of_builtin = || setup(is_plain && assignments.is_empty());
     match name.as_str() {
         "cd" | "export" | "set" | "umask" | "unset" if in_front_of_builtin() == Simple::Shell => Simple::Shell,
-        "cd" => setup(is_repeatable_cd(arguments)),
+        // One that fails now may succeed later.
+        "cd" => setup(!command.is_condition && is_repeatable_cd(arguments)),
         "export" => setup(!arguments.is_empty() && arguments.iter().all(|word| is_exported(word))),
         "set" => setup(are_options(arguments)),
         "umask" => setup(matches!(arguments, [mask] if mask.chars().all(|c| c.is_alphanumeric() || "=+,".contains(c)))),

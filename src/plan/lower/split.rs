@@ -29,7 +29,7 @@ impl Part {
 
 /// The parts of a `run`, one for a run that cannot be cut. `workdir`: the image's, if it is known.
 pub fn parts(run: &Run, workdir: Option<&str>) -> Vec<Part> {
-    let effects: Vec<Effect> = run.commands.iter().map(|command| effect::of(command)).collect();
+    let effects = effects(run);
     let last = effects.iter().rposition(|effect| *effect != Effect::Setup);
     let mut setup = Setup::of(run, workdir);
     let mut parts = Vec::new();
@@ -38,7 +38,9 @@ pub fn parts(run: &Run, workdir: Option<&str>) -> Vec<Part> {
             setup.add(command);
             continue;
         }
-        let goes_on = run.commands.get(index + 1).is_some_and(|next| asks_for_the_command_before(next));
+        // In front of the first command stand the script's options.
+        let asks = parts.is_empty() && asks_for_the_command_before(command);
+        let goes_on = asks || run.commands.get(index + 1).is_some_and(|next| asks_for_the_command_before(next));
         let is_alone = *effect == Effect::Files && Some(index) != last && !goes_on && !setup.may_be_removed_by(command);
         if is_alone {
             let mut body = setup.body(run, std::slice::from_ref(command));
@@ -58,6 +60,17 @@ pub fn parts(run: &Run, workdir: Option<&str>) -> Vec<Part> {
         return parts;
     }
     vec![Part::of_run(run, workdir)]
+}
+
+fn effects(run: &Run) -> Vec<Effect> {
+    // Where errors do not end the script, a `cd` that fails now may succeed when it is repeated.
+    let ignores_errors = |command: &String| command.contains("set") && command.contains('+');
+    let ignored = run.commands.iter().any(ignores_errors);
+    let of = |command: &String| match effect::of(command) {
+        Effect::Setup if ignored && !effect::folders(command).is_empty() => Effect::Shell,
+        effect => effect,
+    };
+    run.commands.iter().map(of).collect()
 }
 
 /// What is mounted over the image's files only while a command runs, and kept nowhere.
@@ -95,6 +108,8 @@ struct Setup<'a> {
     /// Where it is before them.
     folders: Vec<&'a str>,
     commands: Vec<&'a str>,
+    /// How many of them have run in some part, and so are known to work.
+    tried: usize,
     /// Whether an absolute `cd` makes those before it needless: nothing asks for the folder before.
     cds_replace: bool,
 }
@@ -104,20 +119,25 @@ impl<'a> Setup<'a> {
         let goes_back =
             |command: &String| command.contains("cd -") || effect::folders(command).contains(&"-".to_owned());
         let asks = |command: &String| command.contains("PWD") || command.contains("~-") || goes_back(command);
-        let cds_replace = !run.commands.iter().any(|command| asks(command) || command.contains("+e"));
+        let cds_replace = !run.commands.iter().any(asks);
         let folders = workdir.into_iter().chain(run.workdir.as_deref()).collect();
-        Setup { folders, commands: Vec::new(), cds_replace }
+        Setup { folders, commands: Vec::new(), tried: 0, cds_replace }
     }
 
     fn add(&mut self, command: &'a str) {
         if self.cds_replace && effect::is_absolute_cd(command) {
             // The folder that was left may be gone when a later command starts.
+            let untried = self.commands.split_off(self.tried);
             self.commands.retain(|before| !effect::is_cd(before));
+            self.tried = self.commands.len();
+            self.commands.extend(untried);
         }
         self.commands.push(command);
     }
 
-    fn body(&self, run: &Run, commands: &[String]) -> Body {
+    /// These commands behind the setup.
+    fn body(&mut self, run: &Run, commands: &[String]) -> Body {
+        self.tried = self.commands.len();
         let mut body = Body::default();
         body.setup(&run.env, run.workdir.as_deref());
         self.commands.iter().for_each(|command| body.command(command));
@@ -140,7 +160,7 @@ fn may_remove(command: &str, folders: &[String]) -> bool {
     let ends_word = |c: char| c.is_whitespace() || "'\";&|<>(){}`".contains(c);
     let words = || command.split(ends_word).filter(|word| !word.is_empty());
     let removes = |word: &str| matches!(word.rsplit('/').next(), Some("rm" | "rmdir" | "mv" | "unlink" | "-delete"));
-    if folders.is_empty() || !words().any(removes) {
+    if folders.iter().all(|folder| folder == "/") || !words().any(removes) {
         return false;
     }
     let is_known = |folder: &String| {
@@ -193,6 +213,7 @@ mod tests {
             (&["a", "b", "echo $?"], &["a; :", "b; echo $?"]),
             (&["a", "if b; then", "c", "fi"], &["a; :", "if b; then; c; fi"]),
             (&["X=1", "cd /x"], &["X=1; cd /x"]),
+            (&["set +e", "a", "cd /x", "b", "c"], &["set +e; a; :", "set +e; cd /x; b; c"]),
         ] {
             assert_eq!(cut(&run(commands)), expected, "{commands:?}");
         }
@@ -208,6 +229,7 @@ mod tests {
             (&["cd /x", "rm -rf y /var/z/*", "b"], &["cd /x; rm -rf y /var/z/*; :", "cd /x; b"]),
             (&["cd /x", "a", "cd /", "rm -rf /x", "b"], &["cd /x; a; :", "cd /; rm -rf /x; :", "cd /; b"]),
             (&["cd /x", "a", "cd /y", "rm -rf /x", "b"], &["cd /x; a; :", "cd /y; rm -rf /x; :", "cd /y; b"]),
+            (&["cd /x", "cd /", "a", "b"], &["cd /x; cd /; a; :", "cd /x; cd /; b"]),
             (&["cd /x", "a", "cd /y", "cd -", "b"], &["cd /x; a; :", "cd /x; cd /y; cd -; b"]),
         ] {
             assert_eq!(cut(&run(commands)), expected, "{commands:?}");

@@ -20,7 +20,7 @@ fn setups() {
             cd "$HOME/x"
             "cd" x
             cd /tmp; one=1; : x
-            cd /a && X=b
+            true && cd /a; X=b
             A=1 B='a; b' C="c d"
             export A=1 B
             export PATH="$PATH:/x"
@@ -123,6 +123,7 @@ fn changes_of_the_shell() {
             diff <(a) <(b)
             wait
             cd x && make
+            cd /a && X=b
             ! cd x
             make; cd x
             if a; then cd x; fi
