@@ -33,6 +33,15 @@ pub struct Instruction {
     pub number: Option<u32>,
     /// Indices into `PlannedImage::steps` of the steps it does; empty for `FROM` and for what f3s adds.
     pub steps: Vec<usize>,
+    /// Those commands of the first step that it runs, where others of that step are layers of their own; else empty.
+    pub commands: Vec<String>,
+}
+
+impl Instruction {
+    /// Those commands of a step that it runs; empty where they are all of them.
+    pub fn commands_of(&self, step: usize) -> &[String] {
+        if self.steps.first() == Some(&step) { &self.commands } else { &[] }
+    }
 }
 
 /// Writes instructions and keeps count as BuildKit's frontend does (moby/buildkit,
@@ -51,19 +60,24 @@ impl Writer {
         // `scratch` is nothing to load and so has no number.
         self.number = u32::from(image != "scratch");
         let number = (self.number > 0).then_some(self.number);
-        self.write(format!("FROM {image} AS {stage}"), number, &[]);
+        self.write(format!("FROM {image} AS {stage}"), number, &[], &[]);
     }
 
     /// An instruction that makes a layer.
     pub fn layer(&mut self, text: &str, steps: &[usize]) {
+        self.layer_of_commands(text, steps, &[]);
+    }
+
+    /// A layer that runs only these commands of its first step; all of them, if there are none.
+    pub fn layer_of_commands(&mut self, text: &str, steps: &[usize], commands: &[String]) {
         self.number += 1;
-        self.write(text.to_owned(), Some(self.number), steps);
+        self.write(text.to_owned(), Some(self.number), steps, commands);
     }
 
     /// An instruction that sets configuration; `counted` for `WORKDIR`, which also makes the folder.
     pub fn configuration(&mut self, text: &str, steps: &[usize], counted: bool) {
         self.number += u32::from(counted);
-        self.write(text.to_owned(), counted.then_some(self.number), steps);
+        self.write(text.to_owned(), counted.then_some(self.number), steps, &[]);
     }
 
     /// What follows is no part of the image's identity.
@@ -71,13 +85,14 @@ impl Writer {
         self.dockerfile.identity = self.dockerfile.text.len();
     }
 
-    fn write(&mut self, text: String, number: Option<u32>, steps: &[usize]) {
+    fn write(&mut self, text: String, number: Option<u32>, steps: &[usize], commands: &[String]) {
         let line = self.line + 1;
         self.line += text.lines().count() as u32;
         self.dockerfile.text.push_str(&text);
         self.dockerfile.text.push('\n');
         let stage = self.stage.clone();
-        self.dockerfile.instructions.push(Instruction { text, line, stage, number, steps: steps.to_vec() });
+        let (steps, commands) = (steps.to_vec(), commands.to_vec());
+        self.dockerfile.instructions.push(Instruction { text, line, stage, number, steps, commands });
     }
 
     pub fn finish(self) -> Dockerfile {

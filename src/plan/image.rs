@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, Dockerfile, Fingerprint};
+use super::{Context, Dockerfile, Fingerprint, Instruction};
 use crate::recipe::{Artifact, Check, ImageKey, ImageRef, SecretMount, Step};
 
 /// What will happen to an image.
@@ -70,6 +70,9 @@ pub struct PlannedImage {
     pub checks: Vec<Check>,
 }
 
+/// As long as a step's summary.
+const SUMMARY_LENGTH: usize = 60;
+
 impl PlannedImage {
     pub fn purpose(&self) -> Purpose {
         Purpose {
@@ -78,5 +81,19 @@ impl PlannedImage {
             checked: self.checked.clone(),
             references: self.references.clone(),
         }
+    }
+
+    /// What an instruction does of a step, in few words: the call, or the commands where others of it are layers of
+    /// their own.
+    pub fn summary(&self, instruction: &Instruction, step: usize) -> String {
+        let commands = instruction.commands_of(step);
+        if commands.is_empty() {
+            return self.steps[step].summary.clone();
+        }
+        let text = commands.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.chars().count() + 2 <= SUMMARY_LENGTH {
+            return format!("`{text}`");
+        }
+        format!("`{}...`", text.chars().take(SUMMARY_LENGTH - 5).collect::<String>().trim_end())
     }
 }

@@ -45,8 +45,8 @@ pub struct PlanOptions {
     pub force: bool,
     /// Value of `SOURCE_DATE_EPOCH`: seconds since the epoch.
     pub source_date_epoch: Option<i64>,
-    /// Images of which every command becomes a layer of its own, so that what stands before an edited one is not run
-    /// again: for watch mode.
+    /// Images of which every command becomes a layer of its own, where that means the same, so that what stands before an
+    /// edited one is not run again: for watch mode.
     pub fine: BTreeSet<String>,
     /// The images as they are released, by name: one that is built finely has another size, which is not checked.
     pub released: BTreeMap<String, Fingerprint>,
@@ -101,6 +101,15 @@ impl Plan {
         if errors.is_empty() { Ok(Plan { images }) } else { Err(Diagnostics(errors)) }
     }
 
+    /// The names of the images that are others than in a plan of the same family, such as one with other
+    /// `PlanOptions::fine`: those that differ, and those that rest on them.
+    pub fn differing_from(&self, other: &Plan) -> BTreeSet<String> {
+        let same: BTreeSet<(&str, &Fingerprint)> =
+            other.images.iter().map(|image| (image.name.as_str(), &image.fingerprint)).collect();
+        let differ = |image: &&PlannedImage| !same.contains(&(image.name.as_str(), &image.fingerprint));
+        self.images.iter().filter(differ).map(|image| image.name.clone()).collect()
+    }
+
     pub fn count(&self, action: Action) -> usize {
         self.images.iter().filter(|image| image.action == action).count()
     }
@@ -120,6 +129,7 @@ fn network(config: &Config) -> Result<RunNetwork, Diagnostic> {
 struct Planned {
     image: PlannedImage,
     user: Option<String>,
+    workdir: Option<String>,
     shell: Option<Vec<String>>,
 }
 
@@ -145,14 +155,15 @@ impl Planner<'_> {
         let base = self.base_of(node, &|index| &other(index).image);
         let labels = labels::added(recipe, base, self.source.as_deref());
         let parent = |key: &_| {
-            let Planned { image, user, shell } = other(self.graph.resolve(key));
-            Parent { internal: image.internal.clone(), user: user.clone(), shell: shell.clone() }
+            let Planned { image, user, workdir, shell } = other(self.graph.resolve(key));
+            let (internal, user) = (image.internal.clone(), user.clone());
+            Parent { internal, user, workdir: workdir.clone(), shell: shell.clone() }
         };
         let (world, ignored) = (self.world, &self.ignored);
         let fine = self.options.fine.contains(&recipe.key.to_string());
         let lowering =
             Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored, fine };
-        let Lowered { dockerfile, context, steps, secrets, ssh, user, shell } = lowering.lower()?;
+        let Lowered { dockerfile, context, steps, secrets, ssh, user, workdir, shell } = lowering.lower()?;
 
         let mut external: Vec<ImageRef> =
             recipe.external_images().into_iter().map(|(image, _)| image.clone()).collect();
@@ -223,7 +234,7 @@ impl Planner<'_> {
             ssh,
             checks,
         };
-        Ok(Planned { image, user, shell })
+        Ok(Planned { image, user, workdir, shell })
     }
 
     /// The checks that are to be run.

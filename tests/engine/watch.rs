@@ -1,60 +1,9 @@
 //! Watch mode: what is built, cancelled and left alone. The session of edits in a terminal stands in `session`.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::lab::{Project, interrupt, is_missing, processes, runs, wait_until};
-
-/// A running `f3s watch`, and what it says.
-struct Watching {
-    child: Child,
-    lines: Receiver<String>,
-    heard: Vec<String>,
-}
-
-impl Watching {
-    fn start(project: &Project, words: &[&str]) -> Watching {
-        let words = [&["watch", "--progress", "plain"], words].concat();
-        let mut child = project.command(&words).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
-        let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        std::thread::spawn(move || said.for_each(|line| drop(sender.send(line))));
-        Watching { child, lines, heard: Vec::new() }
-    }
-
-    /// Reads on until a line contains this. Returns the lines up to it.
-    #[track_caller]
-    fn until(&mut self, word: &str) -> Vec<String> {
-        let start = Instant::now();
-        self.heard.clear();
-        while start.elapsed() < Duration::from_secs(60) {
-            let Ok(line) = self.lines.recv_timeout(Duration::from_millis(500)) else { continue };
-            self.heard.push(line.clone());
-            if line.contains(word) {
-                return self.heard.clone();
-            }
-        }
-        panic!("`{word}` is not in\n{}", self.heard.join("\n"));
-    }
-
-    /// A round that ends with this summary.
-    #[track_caller]
-    fn round(&mut self, summary: &str) -> Vec<String> {
-        let lines = self.until("watching ");
-        let last = lines.iter().rfind(|line| line.contains(" in ")).cloned().unwrap_or_default();
-        assert_eq!(last.rsplit_once(" in ").unwrap_or_default().0, summary, "{}", lines.join("\n"));
-        lines
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::watching::Watching;
 
 #[test]
 fn a_command_is_run_after_every_good_round() {

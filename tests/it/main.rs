@@ -4,6 +4,7 @@ mod cli;
 mod completion;
 mod diagnostics;
 mod examples;
+mod fine;
 mod golden;
 mod library;
 mod project;

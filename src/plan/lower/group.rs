@@ -1,8 +1,9 @@
 //! Steps that share one layer: a `layer()` block, and cleanups with the layer before them. They become one `RUN` in
 //! which files arrive by bind mounts below `/dev/f3s`: `/dev` is a file system of its own while a command runs, so that
-//! no trace of the mounts stays in the layer.
+//! no trace of the mounts stays in the layer. Watch mode cuts the group into layers again.
 
 use super::script::{self, Body};
+use super::split::Part;
 use super::{Lowerer, instruction, located};
 use crate::diagnostic::Diagnostic;
 use crate::recipe::{Copy, CopySource, Step, StepKind};
@@ -55,38 +56,68 @@ fn split(steps: &[Step], start: usize, end: usize) -> Vec<Block> {
 }
 
 impl Lowerer<'_> {
-    /// One `RUN` for several steps. `first` is the number of the stage's first step.
+    /// One `RUN` for several steps or, finely, one for each where that means the same. `first` is the number of the
+    /// stage's first step.
     pub(super) fn group(&mut self, steps: &[Step], first: usize, indices: &[usize]) -> Result<(), Diagnostic> {
-        let mut body = Body::default();
-        let mut flags: Vec<String> = Vec::new();
-        let mut later: Vec<(usize, &StepKind)> = Vec::new();
-        let mut numbers = Vec::new();
+        // A tmpfs of one step is there for all of them, and so is what they leave in it.
+        let mut layers = Layers::new(self.cuts(indices.iter().filter_map(|index| steps[*index].kind.run())));
         for &index in indices {
-            let step = &steps[index];
-            let number = first + index;
+            let (step, number) = (&steps[index], first + index);
             if step.kind.is_config() {
-                let command = in_the_middle(step)?;
-                command.iter().for_each(|command| body.command(command));
-                later.push((number, &step.kind));
+                layers.configure(number, &step.kind, in_the_middle(step)?);
                 continue;
             }
-            let mut mounts = Mounts { number: numbers.len() + 1, flags: Vec::new() };
-            let (part, isolated) = self.part(step, &mut mounts).map_err(|error| located(error, step))?;
-            body.step(numbers.len(), part, isolated);
-            flags.extend(mounts.flags.into_iter().filter(|flag| !flags.contains(flag)).collect::<Vec<_>>());
-            numbers.push(number);
+            let mut mounts = Mounts { number: layers.mounted.len() + 1, flags: Vec::new() };
+            let (parts, isolated) = self.parts(step, &mut mounts, layers.cuts).map_err(|error| located(error, step))?;
+            layers.change(number, parts, isolated, mounts.flags);
         }
-        self.write_run(None, &flags, &body, &numbers)?;
-        for (number, config) in later {
+        layers.join_pipefail();
+        for (at, members) in layers.members.iter().enumerate() {
+            self.write_layer(members, &layers.flags(at))?;
+        }
+        self.configure(&layers.later)
+    }
+
+    fn write_layer(&mut self, members: &[Member], flags: &[String]) -> Result<(), Diagnostic> {
+        match members {
+            [Member::Config { number, kind, .. }] => return self.configure(&[(*number, *kind)]),
+            [Member::Change { number, part, .. }] => {
+                self.layers(flags, std::slice::from_ref(part), *number);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let (mut body, mut numbers, mut later, mut commands) = (Body::default(), Vec::new(), Vec::new(), &[][..]);
+        for member in members {
+            match member {
+                Member::Config { number, kind, exports } => {
+                    exports.iter().for_each(|export| body.command(export));
+                    later.push((*number, *kind));
+                }
+                Member::Change { number, part, isolated } => {
+                    if numbers.is_empty() {
+                        commands = &part.commands;
+                    }
+                    body.step(numbers.len(), &part.body, *isolated);
+                    numbers.push(*number);
+                }
+            }
+        }
+        self.out.layer_of_commands(&body.instruction(flags, &self.shell), &numbers, commands);
+        self.configure(&later)
+    }
+
+    fn configure(&mut self, steps: &[(usize, &StepKind)]) -> Result<(), Diagnostic> {
+        for (number, config) in steps {
             let text = instruction::configuration(config, &self.shell)?;
-            self.out.configuration(&text, &[number], false);
+            self.out.configuration(&text, &[*number], false);
         }
         Ok(())
     }
 
     /// The commands of one step of a group, and whether they run in a subshell: what a command does to its shell ends
-    /// with its step, as in a layer of its own.
-    fn part(&mut self, step: &Step, mounts: &mut Mounts) -> Result<(Body, bool), Diagnostic> {
+    /// with its step, as in a layer of its own. `cuts`: they may become several layers.
+    fn parts(&mut self, step: &Step, mounts: &mut Mounts, cuts: bool) -> Result<(Vec<Part>, bool), Diagnostic> {
         let mut body = Body::default();
         match &step.kind {
             StepKind::Run(run) | StepKind::Cleanup(run) => {
@@ -99,7 +130,7 @@ impl Lowerer<'_> {
                         .hint("give the command a layer of its own, or use `su` in it"));
                 }
                 mounts.flags.extend(self.run_flags(run)?);
-                return Ok((Body::of_run(run), true));
+                return Ok((self.parts_of(run, cuts), true));
             }
             StepKind::Write(write) => {
                 let source = mounts.bind(&self.write_source(write), None)?;
@@ -120,7 +151,7 @@ impl Lowerer<'_> {
             StepKind::Copy(copy) => self.copied(copy, mounts, &mut body)?,
             config => unreachable!("{config:?} makes no layer"),
         }
-        Ok((body, false))
+        Ok((vec![Part::of_files(body)], false))
     }
 
     fn copied(&mut self, copy: &Copy, mounts: &mut Mounts, body: &mut Body) -> Result<(), Diagnostic> {
@@ -199,6 +230,83 @@ fn owner(body: &mut Body, target: &str, chown: Option<&str>, chmod: Option<&str>
     }
     if let Some(chmod) = chmod {
         body.command(&format!("chmod {chmod} {}", shell::quote(target)));
+    }
+}
+
+/// What stands in one layer of a group.
+enum Member<'s> {
+    /// A configuration step, and how the steps behind it in the same layer learn of it.
+    Config {
+        number: usize,
+        kind: &'s StepKind,
+        exports: Vec<String>,
+    },
+    Change {
+        number: usize,
+        part: Part,
+        isolated: bool,
+    },
+}
+
+/// The layers that a group becomes.
+struct Layers<'s> {
+    /// What comes next gets a layer of its own; else it joins the last one.
+    cuts: bool,
+    members: Vec<Vec<Member<'s>>>,
+    /// The mounts of every step that changes files, and in which layer they are needed; `None`: in all. Commands see
+    /// those of the group's other commands in the one layer of the released image.
+    mounted: Vec<(Option<usize>, Vec<String>)>,
+    /// Configuration that no command sees, behind them all: a volume in front would lose what they put there.
+    later: Vec<(usize, &'s StepKind)>,
+}
+
+impl<'s> Layers<'s> {
+    fn new(cuts: bool) -> Layers<'s> {
+        Layers { cuts, members: Vec::new(), mounted: Vec::new(), later: Vec::new() }
+    }
+
+    fn join(&mut self, member: Member<'s>) {
+        match self.members.last_mut().filter(|_| !self.cuts) {
+            Some(layer) => layer.push(member),
+            None => self.members.push(vec![member]),
+        }
+    }
+
+    fn configure(&mut self, number: usize, kind: &'s StepKind, exports: Vec<String>) {
+        if self.cuts && exports.is_empty() {
+            self.later.push((number, kind));
+        } else {
+            self.join(Member::Config { number, kind, exports });
+        }
+    }
+
+    fn change(&mut self, number: usize, parts: Vec<Part>, isolated: bool, mounts: Vec<String>) {
+        for part in parts {
+            let needs_container = part.needs_container;
+            self.join(Member::Change { number, part, isolated });
+            self.cuts &= !needs_container;
+        }
+        let only_in = (!isolated).then(|| self.members.len() - 1);
+        self.mounted.push((only_in, mounts));
+    }
+
+    fn join_pipefail(&mut self) {
+        let changes = || self.members.iter().flatten();
+        let piped = changes().any(|member| matches!(member, Member::Change { part, .. } if part.body.is_piped()));
+        for member in self.members.iter_mut().flatten() {
+            if let Member::Change { part, .. } = member {
+                part.body.join_pipefail(piped);
+            }
+        }
+    }
+
+    fn flags(&self, layer: usize) -> Vec<String> {
+        let mut flags: Vec<String> = Vec::new();
+        for (_, mounts) in self.mounted.iter().filter(|(only_in, _)| only_in.is_none_or(|at| at == layer)) {
+            let new: Vec<String> = mounts.iter().filter(|flag| !flags.contains(flag)).cloned().collect();
+            flags.extend(new);
+        }
+        flags
     }
 }
 

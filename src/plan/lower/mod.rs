@@ -1,9 +1,12 @@
 //! Steps -> Dockerfile. Only what Docker 20.10's own frontend knows, and no `# syntax=` line, which would pull one.
 
+mod effect;
 mod group;
 mod instruction;
 mod quote;
 mod script;
+mod split;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -18,13 +21,15 @@ use crate::recipe::{
 use crate::world::World;
 use group::Block;
 pub use script::MARK as STEP_MARK;
+use split::Part;
 
 /// What lowering needs to know of another image of the family.
 #[derive(Clone, Debug)]
 pub struct Parent {
     pub internal: ImageRef,
-    /// The user and the shell its steps end with, when its recipe says so.
+    /// The user, the working folder and the shell its steps end with, when its recipe says so.
     pub user: Option<String>,
+    pub workdir: Option<String>,
     pub shell: Option<Vec<String>>,
 }
 
@@ -37,7 +42,7 @@ pub struct Lowering<'a> {
     pub network: RunNetwork,
     pub world: &'a dyn World,
     pub ignored: &'a Patterns,
-    /// Every command becomes a layer of its own.
+    /// Commands become layers of their own where that means the same.
     pub fine: bool,
 }
 
@@ -50,6 +55,7 @@ pub struct Lowered {
     pub secrets: Vec<SecretMount>,
     pub ssh: bool,
     pub user: Option<String>,
+    pub workdir: Option<String>,
     pub shell: Option<Vec<String>>,
 }
 
@@ -63,6 +69,7 @@ impl Lowering<'_> {
             shell: default_shell(),
             user: None,
             base_user: None,
+            workdir: None,
             secrets: Vec::new(),
             ssh: false,
             errors: Vec::new(),
@@ -83,6 +90,7 @@ impl Lowering<'_> {
             secrets: lowerer.secrets,
             ssh: lowerer.ssh,
             user: lowerer.user.or(lowerer.base_user),
+            workdir: lowerer.workdir,
             shell: Some(lowerer.shell).filter(|shell| *shell != default_shell()),
         })
     }
@@ -102,6 +110,8 @@ struct Lowerer<'a> {
     /// The user that `user()` set in the stage, and the one its base ends with.
     user: Option<String>,
     base_user: Option<String>,
+    /// The working folder, as `workdir()` set it here or in a parent.
+    workdir: Option<String>,
     secrets: Vec<SecretMount>,
     ssh: bool,
     errors: Vec<Diagnostic>,
@@ -112,12 +122,14 @@ impl Lowerer<'_> {
         self.shell = default_shell();
         self.user = None;
         self.base_user = None;
+        self.workdir = None;
         let from = match &stage.base.from {
             BaseRef::Scratch => "scratch".to_owned(),
             BaseRef::External(image) => image.to_string(),
             BaseRef::Recipe(key) => {
                 let parent = (self.input.parent)(key);
                 self.base_user = parent.user;
+                self.workdir = parent.workdir;
                 self.shell = parent.shell.unwrap_or_else(default_shell);
                 parent.internal.to_string()
             }
@@ -141,13 +153,6 @@ impl Lowerer<'_> {
             Block::One(index) => {
                 let step = &steps[*index];
                 self.step(step, first + index).map_err(|error| located(error, step))
-            }
-            Block::Group(indices) if self.input.fine => {
-                for index in indices {
-                    let step = &steps[*index];
-                    self.step(step, first + index).map_err(|error| located(error, step))?;
-                }
-                Ok(())
             }
             Block::Group(indices) => self.group(steps, first, indices),
         }
@@ -189,30 +194,16 @@ impl Lowerer<'_> {
         match config {
             StepKind::Shell(words) => self.shell = words.clone(),
             StepKind::User(user) => self.user = Some(user.clone()),
+            StepKind::Workdir(folder) => self.workdir = Some(folder.clone()),
             _ => {}
         }
     }
 
     fn run(&mut self, run: &Run, number: usize) -> Result<(), Diagnostic> {
         let flags = self.run_flags(run)?;
-        let bodies = if self.input.fine { script::Body::of_each_command(run) } else { vec![script::Body::of_run(run)] };
-        for body in bodies {
-            self.write_run(run.user.as_deref(), &flags, &body, &[number])?;
-        }
-        Ok(())
-    }
-
-    /// Writes a `RUN`, as another user if asked for, who is set back afterwards.
-    fn write_run(
-        &mut self,
-        user: Option<&str>,
-        flags: &[String],
-        body: &script::Body,
-        steps: &[usize],
-    ) -> Result<(), Diagnostic> {
-        let run = body.instruction(flags, &self.shell);
-        let Some(user) = user else {
-            self.out.layer(&run, steps);
+        let parts = self.parts_of(run, self.cuts([run].into_iter()));
+        let Some(user) = run.user.as_deref() else {
+            self.layers(&flags, &parts, number);
             return Ok(());
         };
         // What an image of a registry ends with is not known before it is there.
@@ -223,9 +214,25 @@ impl Lowerer<'_> {
         };
         let back = format!("USER {}", quote::expanded(back));
         self.out.configuration(&format!("USER {}", quote::expanded(user)), &[], false);
-        self.out.layer(&run, steps);
+        self.layers(&flags, &parts, number);
         self.out.configuration(&back, &[], false);
         Ok(())
+    }
+
+    fn layers(&mut self, flags: &[String], parts: &[Part], number: usize) {
+        for part in parts {
+            self.out.layer_of_commands(&part.body.instruction(flags, &self.shell), &[number], &part.commands);
+        }
+    }
+
+    /// True where commands that are one layer of the released image may become several.
+    fn cuts<'r>(&self, mut runs: impl Iterator<Item = &'r Run>) -> bool {
+        self.input.fine && split::understands(&self.shell) && !runs.any(split::has_tmpfs)
+    }
+
+    fn parts_of(&self, run: &Run, cuts: bool) -> Vec<Part> {
+        let workdir = self.workdir.as_deref();
+        if cuts { split::parts(run, workdir) } else { vec![Part::of_run(run, workdir)] }
     }
 
     /// The flags of a `RUN`: mounts, secrets, ssh, network.

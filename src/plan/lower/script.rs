@@ -28,30 +28,8 @@ impl Body {
         body
     }
 
-    /// One body for every command, each of which begins in the folder and with the variables that the one before left.
-    pub fn of_each_command(run: &Run) -> Vec<Body> {
-        let last = run.commands.len() - 1;
-        let body = |(index, command): (usize, &String)| {
-            let mut body = Body::default();
-            if index == 0 {
-                body.setup(&run.env, run.workdir.as_deref());
-            } else {
-                body.command(&format!(". {STATE}"));
-            }
-            if index == last {
-                body.command(command);
-                return body;
-            }
-            // Plain variables are seen by the next command, too.
-            body.command("set -a");
-            body.command(command);
-            body.command(&format!("mkdir -p /tmp; {{ export -p; echo \"cd '$PWD'\"; }} >{STATE}"));
-            body
-        };
-        run.commands.iter().enumerate().map(body).collect()
-    }
-
-    fn setup(&mut self, env: &BTreeMap<String, String>, workdir: Option<&str>) {
+    /// What the options of a `run` ask for before its commands.
+    pub fn setup(&mut self, env: &BTreeMap<String, String>, workdir: Option<&str>) {
         for (name, value) in env {
             self.command(&export(name, value));
         }
@@ -70,13 +48,23 @@ impl Body {
         self.lines.push(command.to_owned());
     }
 
+    pub fn is_piped(&self) -> bool {
+        self.piped
+    }
+
+    /// Takes part in the options of a script that it was cut from, where it may run pipes that do not stand in it.
+    pub fn join_pipefail(&mut self, piped: bool) {
+        let reads = |line: &String| line.split(is_between_words).any(|word| matches!(word, "." | "source" | "eval"));
+        self.piped |= piped && self.lines.iter().any(reads);
+    }
+
     /// The commands in one line.
     pub fn line(&self) -> String {
         self.lines.join("; ")
     }
 
     /// The commands of one of several steps, which says its number, counting within the group, before it begins. `isolated`: in a subshell.
-    pub fn step(&mut self, number: usize, step: Body, isolated: bool) {
+    pub fn step(&mut self, number: usize, step: &Body, isolated: bool) {
         self.grouped = true;
         self.multiline |= step.multiline;
         self.piped |= step.piped;
@@ -119,10 +107,6 @@ impl Body {
     }
 }
 
-/// Where a command that is a layer of its own leaves its variables and folder to the next
-/// one of the same user.
-const STATE: &str = "/tmp/.f3s-state-$(id -u)";
-
 /// What a step in a group says before it begins; the number follows.
 pub const MARK: &str = "#f3s ";
 
@@ -145,6 +129,10 @@ fn needs_lines(command: &str) -> bool {
         || has_comment(command)
         || command.contains("<<")
         || command.ends_with('&')
+}
+
+fn is_between_words(c: char) -> bool {
+    c.is_whitespace() || ";&|(){}`'\"".contains(c)
 }
 
 /// A `#` where a word could begin.

@@ -93,7 +93,7 @@ impl<'a> Progress<'a> {
         {
             running.step = Some(*first);
             running.since = Instant::now();
-            say_started(self.events, self.image, *first, cached);
+            say_started(self.events, self.image, instruction, *first, cached);
         }
     }
 
@@ -105,7 +105,7 @@ impl<'a> Progress<'a> {
         }
         if let Some(step) = running.step.filter(|_| !vertex.cached && vertex.error.is_empty()) {
             self.ran_a_step = true;
-            say_finished(self.events, self.image, step, running.since);
+            say_finished(self.events, self.image, running, step);
         }
     }
 
@@ -160,13 +160,20 @@ impl<'a> Progress<'a> {
             )));
         };
         let instruction = &self.image.dockerfile.instructions[failed.instruction];
-        let step = failed.step.or(instruction.steps.first().copied()).map(|index| &self.image.steps[index]);
+        let step = failed.step.or(instruction.steps.first().copied());
+        let step = step.map(|index| (&self.image.steps[index], instruction.commands_of(index)));
         let output: Vec<&str> = failed.last.iter().map(String::as_str).collect();
         EngineError::Failed(step_failure(step, instruction, &failed.error, &output))
     }
 }
 
-fn step_failure(step: Option<&Step>, instruction: &Instruction, error: &str, output: &[&str]) -> Diagnostic {
+/// `step`: with the commands that the instruction runs of it, none for all.
+fn step_failure(
+    step: Option<(&Step, &[String])>,
+    instruction: &Instruction,
+    error: &str,
+    output: &[&str],
+) -> Diagnostic {
     let exit = exit_code(error);
     let message = match (exit, error.rsplit_once("did not complete successfully: ")) {
         (Some(code), _) => format!("a command failed with exit code {code}"),
@@ -174,10 +181,11 @@ fn step_failure(step: Option<&Step>, instruction: &Instruction, error: &str, out
         (None, None) => first_line(error),
     };
     let mut diagnostic = Diagnostic::error(message);
-    if let Some(step) = step {
+    if let Some((step, commands)) = step {
         diagnostic = diagnostic.at(step.origin.clone());
         if let (Some(_), StepKind::Run(run) | StepKind::Cleanup(run)) = (exit, &step.kind) {
-            diagnostic = diagnostic.note(format!("the command:\n{}", run.commands.join("\n")));
+            let commands = if commands.is_empty() { &run.commands } else { commands };
+            diagnostic = diagnostic.note(format!("the command:\n{}", commands.join("\n")));
         } else {
             diagnostic = diagnostic.note(format!("the instruction:\n{}", instruction.text));
         }
@@ -205,15 +213,16 @@ fn first_line(error: &str) -> String {
     error.lines().next().unwrap_or("the step failed").to_owned()
 }
 
-fn say_started(events: &Events, image: &PlannedImage, step: usize, cached: bool) {
-    let step = &image.steps[step];
-    let place = step.origin.place.clone();
-    let _ = events.send(Event::StepStarted { image: image.name.clone(), step: step.summary.clone(), place, cached });
+fn say_started(events: &Events, image: &PlannedImage, instruction: usize, step: usize, cached: bool) {
+    let summary = image.summary(&image.dockerfile.instructions[instruction], step);
+    let place = image.steps[step].origin.place.clone();
+    let _ = events.send(Event::StepStarted { image: image.name.clone(), step: summary, place, cached });
 }
 
-fn say_finished(events: &Events, image: &PlannedImage, step: usize, since: Instant) {
-    let (step, seconds) = (image.steps[step].summary.clone(), since.elapsed().as_secs_f64());
-    let _ = events.send(Event::StepFinished { image: image.name.clone(), step, seconds });
+fn say_finished(events: &Events, image: &PlannedImage, running: &Running, step: usize) {
+    let summary = image.summary(&image.dockerfile.instructions[running.instruction], step);
+    let seconds = running.since.elapsed().as_secs_f64();
+    let _ = events.send(Event::StepFinished { image: image.name.clone(), step: summary, seconds });
 }
 
 /// A line of output, or the mark by which a step of a group says that it begins. The mark may follow output without an end.
@@ -235,10 +244,10 @@ fn say_line(events: &Events, image: &PlannedImage, secrets: &Secrets, running: &
     }
     if let Some(step) = next {
         if let Some(before) = running.step.replace(step) {
-            say_finished(events, image, before, running.since);
+            say_finished(events, image, running, before);
         }
         running.since = Instant::now();
         running.last.clear();
-        say_started(events, image, step, false);
+        say_started(events, image, running.instruction, step, false);
     }
 }
