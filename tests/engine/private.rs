@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::lab::{Project, wait_until};
+use crate::lab::{Project, is_missing, runs, wait_until};
 
 /// Ends a project's private engine, also when a test fails.
 pub struct Ended<'p>(pub &'p Project);
@@ -11,6 +11,23 @@ impl Drop for Ended<'_> {
     fn drop(&mut self) {
         self.0.f3s(&["engine", "stop"]);
     }
+}
+
+#[test]
+fn an_engine_that_ends_during_a_step_is_exit_code_4() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = Project::new();
+    crate::session::own_engine(&mut project, folder.path());
+    let _ended = Ended(&project);
+    let sleep = format!("sleep 90{}", std::process::id());
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
+    let child = project.start(&["build"]);
+    wait_until("the step runs", || runs(&sleep));
+    project.f3s(&["engine", "stop"]).ok();
+    project.wait(child).fails(4, &["the engine went away", "help:"]);
 }
 
 #[test]

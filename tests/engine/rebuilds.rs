@@ -128,21 +128,29 @@ fn prune_removes_what_no_recipe_makes_any_more() {
     if is_missing("alpine:3.13") {
         return;
     }
-    let project = Project::new();
-    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo one >/a\");\n");
-    project.f3s(&["build"]).ok();
-    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo two >/a\");\n");
-    project.f3s(&["build"]).ok();
+    let (project, other) = (Project::new(), Project::new());
+    let makes = |project: &Project, word: &str| {
+        let file = format!("scripts/{}-shared.rhai", other.prefix);
+        project.file(&file, &format!("base(\"alpine:3.13\");\nrun(\"echo {word} >/a\");\n"));
+        project.f3s(&["build"]).ok().summary()
+    };
+    let pruned = |project: &Project| project.f3s(&["prune"]).ok().out.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(makes(&project, "one"), "built 1");
+    assert_eq!(makes(&project, "two"), "built 1");
+    // An image and the marker whose it is.
     let would = project.f3s(&["prune", "--dry-run"]).ok().out;
-    let ours: Vec<&str> = would.lines().filter(|line| line.contains(&project.prefix)).collect();
-    assert_eq!(ours.len(), 1, "{would}");
-    // Other projects' images, as those of other tests, are left alone.
-    let before = crate::lab::docker(&["images", "-q"]).lines().count();
-    let removed = project.f3s(&["prune"]).ok().out;
-    assert_eq!(removed.lines().collect::<Vec<_>>(), ours);
-    assert!(before > 1 && !project.f3s(&["prune", "--dry-run"]).ok().out.contains(&project.prefix));
-    assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
-    // All that f3s built would take others' away: it is only named here.
-    let all = project.f3s(&["prune", "--all", "--dry-run"]).ok().out;
-    assert_eq!(all.lines().filter(|line| line.contains(&project.prefix)).count(), 2, "{all}");
+    assert_eq!(would.lines().count(), 2, "{would}");
+    assert_eq!(pruned(&project), would.lines().collect::<Vec<_>>());
+    assert_eq!(pruned(&project), [] as [&str; 0]);
+    // What another project makes, too, stays: only the marker goes.
+    assert_eq!(makes(&project, "three"), "built 1");
+    assert_eq!(makes(&other, "three"), "tagged 1");
+    assert_eq!(makes(&project, "four"), "built 1");
+    let gone = pruned(&project);
+    assert_eq!(gone.iter().filter(|name| name.contains("-of-")).count(), 1 + gone.len() / 2, "{gone:?}");
+    assert_eq!(makes(&other, "three"), "tagged 1");
+    assert_eq!(makes(&other, "three"), "up to date 1");
+    // Once nobody makes it any more, it goes as a whole.
+    assert_eq!(makes(&other, "five"), "built 1");
+    assert_eq!(pruned(&other).len(), 2);
 }

@@ -66,7 +66,7 @@ impl Session<'_> {
 }
 
 /// A private engine with Alpine in it.
-fn own_engine(project: &mut Project, folder: &std::path::Path) {
+pub fn own_engine(project: &mut Project, folder: &std::path::Path) {
     project.set("F3S_ENGINE_DIR", folder.to_str().unwrap());
     project.f3s(&["engine", "start"]).ok();
     let socket = format!("unix://{}", folder.join("engine.sock").display());

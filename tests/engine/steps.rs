@@ -81,6 +81,20 @@ cleanup("rm /opt/big");
 }
 
 #[test]
+fn a_folder_of_thousands_of_files_arrives() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    (0..8000).for_each(|number| project.file(&format!("scripts/many/{}/{number}", number % 50), "x"));
+    let count = "check(\"find /many -type f | wc -l\", #{ stdout: \"8000\" });\n";
+    project.recipe("a", &format!("base(\"alpine:3.13\");\ncopy(\"many\", \"/many\");\n{count}"));
+    let layer = "layer(\"l\", || { copy(\"many\", \"/many\"); run(\"true\"); });\n";
+    project.recipe("b", &format!("base(\"alpine:3.13\");\n{layer}{count}"));
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "built 2");
+}
+
+#[test]
 fn names_with_unusual_characters_arrive_as_they_are() {
     if is_missing("alpine:3.13") {
         return;
@@ -89,19 +103,22 @@ fn names_with_unusual_characters_arrive_as_they_are() {
     let odd = "it's \"a\" $HOME file";
     project.file(&format!("scripts/{odd}"), "content");
     project.file(&format!("scripts/tree/{odd}"), "content");
+    project.file("scripts/a space", "content");
     let quoted = odd.replace('"', "\\\"");
     project.recipe(
         "a",
         &format!(
             "base(\"alpine:3.13\");\ncopy(\"{quoted}\", \"/copied/\");\ncopy(\"tree\", \"/to {quoted}\");\n\
+             layer(\"l\", || {{ copy(\"a space\", \"/joined/\"); run(\"true\"); }});\n\
              write(\"/written/{quoted}\", \"text\");\nworkdir(\"/work/{quoted}\");\nauthor(\"O'Brien $HOME\");\n\
              label(\"odd\", \"{quoted}\");\nenv(\"ODD\", \"{quoted}\");\nadd_to_path(\"/opt/$x/bin\");\n"
         ),
     );
     project.f3s(&["build"]).ok();
-    let found = project.sh("a", "find /copied /to* /written -type f; pwd; echo \"$ODD\"; echo \"$PATH\"");
+    let found = project.sh("a", "find /copied /to* /written /joined -type f; pwd; echo \"$ODD\"; echo \"$PATH\"");
     let path = "/opt/$x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let expected = format!("/copied/{odd}\n/to {odd}/{odd}\n/written/{odd}\n/work/{odd}\n{odd}\n{path}");
+    let expected =
+        format!("/copied/{odd}\n/to {odd}/{odd}\n/written/{odd}\n/joined/a space\n/work/{odd}\n{odd}\n{path}");
     assert_eq!(found, expected);
     assert_eq!(project.config("a")["Labels"]["odd"], odd);
     let image = format!("{}:latest", project.image("a"));
