@@ -59,6 +59,10 @@ impl Logs {
     /// The log that an event belongs to, begun if it is not there.
     fn log_of(&mut self, event: &Event) -> Option<&mut Plain<File>> {
         let begins = matches!(event, Event::ImageStarted { .. });
+        if matches!(event, Event::ImageUpToDate { .. }) {
+            // A later round of watch mode found nothing to do.
+            return None;
+        }
         let name = match event.image() {
             Some(image) if begins || self.open.contains_key(image) => image,
             // Images that are only checked, tagged or pushed have no log of their own.
@@ -76,11 +80,7 @@ impl Logs {
 fn is_worth_a_log(event: &Event) -> bool {
     !matches!(
         event,
-        Event::Started { .. }
-            | Event::Finished(_)
-            | Event::ImageUpToDate { .. }
-            | Event::PushUpToDate { .. }
-            | Event::PushSkipped { .. }
+        Event::Started { .. } | Event::Finished(_) | Event::PushUpToDate { .. } | Event::PushSkipped { .. }
     )
 }
 

@@ -14,17 +14,31 @@ pub const CLEAR: &str = "\x1b[2J\x1b[H";
 /// How often a download, or a line of output that lacks its end, says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often steps that say nothing are looked at, and after how long it is said that they still run: services of continuous
+/// integration end what is silent for minutes.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// The step or check of an image that runs.
+struct Running {
+    step: String,
+    since: Instant,
+    /// When something was last said of it.
+    heard: Instant,
+}
+
 pub struct Plain<W> {
     pub(super) out: W,
     sources: Sources,
     style: Style,
     /// When each download, or each image's line without an end, last said something.
     said: BTreeMap<String, Instant>,
+    running: BTreeMap<String, Running>,
 }
 
 impl<W: Write> Plain<W> {
     pub fn new(out: W, sources: Sources, style: Style) -> Self {
-        Plain { out, sources, style, said: BTreeMap::new() }
+        Plain { out, sources, style, said: BTreeMap::new(), running: BTreeMap::new() }
     }
 
     fn line(&mut self, subject: &str, text: &str) {
@@ -35,6 +49,43 @@ impl<W: Write> Plain<W> {
     fn drawn(&mut self, diagnostic: &crate::diagnostic::Diagnostic) {
         let text = diagnostic::render(std::slice::from_ref(diagnostic), &self.sources, self.style);
         let _ = write!(self.out, "\n{text}");
+    }
+
+    /// Keeps in mind what runs, to say so when it is silent for long.
+    fn remember(&mut self, event: &Event) {
+        let now = Instant::now();
+        match event {
+            Event::StepStarted { image, step, cached: false, .. } => {
+                self.running.insert(image.clone(), Running { step: step.clone(), since: now, heard: now });
+            }
+            Event::CheckStarted { image, check, .. } => {
+                let step = format!("check `{check}`");
+                self.running.insert(image.clone(), Running { step, since: now, heard: now });
+            }
+            Event::StepOutput { image, .. } | Event::StepProgress { image, .. } => {
+                if let Some(running) = self.running.get_mut(image) {
+                    running.heard = now;
+                }
+            }
+            Event::Superseded | Event::Finished(_) => self.running.clear(),
+            event => {
+                if let Some(image) = event.image().filter(|_| event.ends_image()) {
+                    self.running.remove(image);
+                }
+            }
+        }
+    }
+
+    fn say_what_is_silent(&mut self, now: Instant) {
+        let mut silent = Vec::new();
+        for (image, running) in &mut self.running {
+            if now.duration_since(running.heard) >= SILENCE {
+                running.heard = now;
+                let time = seconds(now.duration_since(running.since).as_secs_f64());
+                silent.push((image.clone(), format!("{}  still runs after {time}", running.step)));
+            }
+        }
+        silent.iter().for_each(|(image, text)| self.line(image, text));
     }
 
     /// True when so much time has passed that it may say something again.
@@ -56,7 +107,16 @@ impl<W: Write> Plain<W> {
 }
 
 impl<W: Write + Send> Report for Plain<W> {
+    fn interval(&self) -> Option<Duration> {
+        Some(LOOK_INTERVAL)
+    }
+
+    fn tick(&mut self) {
+        self.say_what_is_silent(Instant::now());
+    }
+
     fn hear(&mut self, event: &Event) {
+        self.remember(event);
         match event {
             Event::Started { images, to_build } => {
                 self.line("f3s", &format!("{}, {to_build} to build", count(*images, "image")))
@@ -173,6 +233,24 @@ mod tests {
         }
         plain.hear(&Event::StepOutput { image: "a".to_owned(), line: "100%".to_owned() });
         assert_eq!(String::from_utf8(out).unwrap(), "a  | 1%\na  | 100%\n");
+    }
+
+    #[test]
+    fn a_step_that_is_silent_for_long_is_said_to_run_still() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out, Sources::default(), Style::PLAIN);
+        let place = crate::diagnostic::Place::new("scripts/a.rhai", 2, 1);
+        plain.hear(&Event::StepStarted { image: "a".into(), step: "run(\"make\")".into(), place, cached: false });
+        let start = Instant::now();
+        for after in [20, 40, 45, 80] {
+            plain.say_what_is_silent(start + Duration::from_secs(after));
+        }
+        plain.hear(&Event::ImageUpToDate { image: "a".into() });
+        plain.say_what_is_silent(start + Duration::from_secs(200));
+        let text = String::from_utf8(out).unwrap();
+        let silent: Vec<&str> = text.lines().filter(|line| line.contains("still runs after")).collect();
+        assert_eq!(silent.len(), 2, "{text}");
+        assert!(silent[0].starts_with("a  run(\"make\")  still runs after 40"), "{text}");
     }
 
     #[test]

@@ -84,7 +84,8 @@ fn image_line(name: &str, image: &Image, names: usize, width: usize, now: Instan
     let time = seconds(now.duration_since(image.since).as_secs_f64());
     // The time stands at the right, whatever the step's length.
     let room = width.saturating_sub(names + visible(&time) + 6);
-    let step = image.step.as_ref().map(|(step, place)| step_and_place(step, place, room)).unwrap_or_default();
+    // Nothing runs yet: the engine is given what the image is made of.
+    let step = image.step.as_ref().map_or("sends files".to_owned(), |(step, place)| step_and_place(step, place, room));
     let gap = " ".repeat(room.saturating_sub(visible(&step)));
     format!("  {name}{pad}  {step}{gap}  {time}")
 }
