@@ -94,8 +94,13 @@ fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Rep
 /// True on a terminal that can move its cursor, and where no service of continuous integration keeps a log.
 fn is_live() -> bool {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let is_ci = set("CI").is_some_and(|value| !["0", "false"].contains(&value.to_ascii_lowercase().as_str()));
+    let is_ci = set("CI").is_some_and(|value| is_yes(&value));
     std::io::stderr().is_terminal() && !is_ci && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Some set `CI=false` on their own machine.
+fn is_yes(value: &str) -> bool {
+    !matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no")
 }
 
 /// The style of a report that is not filtered: without colours where the user wants none, or standard error has none.
@@ -114,4 +119,15 @@ fn live(sources: &Sources, style: Style) -> Box<dyn Report> {
     };
     let out: Box<dyn Write + Send> = Box::new(std::io::stderr());
     Box::new(Live::new(out, size, sources.clone(), style))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn a_service_can_be_denied() {
+        assert_eq!(["true", "1", "woodpecker"].map(is_yes), [true; 3]);
+        assert_eq!(["false", "False", "0"].map(is_yes), [false; 3]);
+    }
 }

@@ -196,3 +196,24 @@ fn escapes_of_steps_and_checks_reach_nobody_and_output_without_an_end_is_shown()
         assert!(!text.contains(['\x1b', '\x07']), "{text}");
     }
 }
+
+#[test]
+fn a_step_is_seen_to_begin_also_behind_output_without_an_end() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let steps = format!("run(\"printf unended\"); run(\"echo next # {}\");", project.prefix);
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nlayer(\"both\", || {{ {steps} }});\n"));
+    let plain = project.f3s(&["build", "--progress", "plain"]).ok();
+    let image = project.image("a");
+    let order = [
+        format!("{image}  run(\"printf unended\")  "),
+        format!("{image}  | unended\n"),
+        format!("{image}  run(\"printf unended\")  done"),
+        format!("{image}  run(\"echo next"),
+        format!("{image}  | next\n"),
+    ];
+    let places: Vec<_> = order.iter().map(|line| plain.err.find(line.as_str())).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {}", plain.err);
+}

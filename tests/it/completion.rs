@@ -103,7 +103,8 @@ const SHOW: &str = "show() { printf '<%s>' \"$@\"; echo; }; complete -o nosort -
 #[test]
 fn bash_completes_values_behind_the_sign_where_it_breaks_words() {
     if Command::new("bash").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no bash");
+        // Not by the macro, whose words nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "SKIPPED bash_completes_values: there is no bash");
         return;
     }
     let project = project();

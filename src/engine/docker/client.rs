@@ -8,6 +8,7 @@ use futures_util::TryFutureExt;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::TokioExecutor;
 
+use super::output::clean_lines;
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::engine::transport::Address;
@@ -26,11 +27,11 @@ pub fn over(address: &Address) -> Result<Client, Error> {
     Client::connect_with_custom_transport(send, Some("http://docker"), REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
 }
 
-/// What the engine said, without bollard's frame around it.
+/// What the engine said, without bollard's frame around it, safe to show: it may hand on what a registry said.
 pub fn message(error: &Error) -> String {
-    match error {
-        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        Error::DockerStreamError { error } => error.trim().to_owned(),
+    let said = match error {
+        Error::DockerResponseServerError { message, .. } => message.clone(),
+        Error::DockerStreamError { error } => error.clone(),
         error => {
             let mut text = error.to_string();
             let mut cause = std::error::Error::source(error);
@@ -40,7 +41,8 @@ pub fn message(error: &Error) -> String {
             }
             text
         }
-    }
+    };
+    clean_lines(said.trim()).join("\n")
 }
 
 /// An engine that does not answer is unreachable; one that says no has failed.
@@ -50,5 +52,17 @@ pub fn failed(error: Error) -> EngineError {
             EngineError::Failed(Diagnostic::error(format!("the engine says: {}", message(&error))))
         }
         _ => EngineError::unreachable(&format!("the engine went away: {}", message(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_engine_says_is_safe_to_show() {
+        let error =
+            Error::DockerStreamError { error: "\x1b[31mdenied\x1b[0m:\r\n\x1b]0;title\x07by policy\n".to_owned() };
+        assert_eq!(message(&error), "denied:\nby policy");
     }
 }

@@ -195,6 +195,7 @@ fn on_the_smallest_terminals_nothing_wraps_or_scrolls() {
         }
         report.tick();
         let (before, lines) = (screen.scrolled(), screen.lines());
+        assert!(rows == 1 || columns < 8 || lines.iter().any(|line| line.starts_with("  image")), "{lines:?}");
         for _ in 0..10 {
             report.tick();
         }

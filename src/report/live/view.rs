@@ -23,6 +23,8 @@ const FREE_ROWS: usize = 4;
 const LEAST_ROWS: usize = 3;
 /// A step that is cut shorter than this says nothing.
 const SHORTEST_STEP: usize = 16;
+/// Columns that a name gets before a step gets any.
+const SHORTEST_NAME: usize = 8;
 /// Columns of a bar.
 const BAR: usize = 20;
 
@@ -60,7 +62,7 @@ fn transfers(state: &State, room: usize, terminal: Terminal, now: Instant) -> Ve
 
 /// Running images, in at most so many lines.
 fn images(state: &State, room: usize, width: usize, now: Instant) -> Vec<String> {
-    let names = state.images.keys().map(|name| visible(name)).max().unwrap_or(0).min(width / 3);
+    let names = state.images.keys().map(|name| visible(name)).max().unwrap_or(0).min((width / 3).max(SHORTEST_NAME));
     let lines = state.images.iter().map(|(name, image)| image_line(name, image, names, width, now));
     match state.images.len() {
         count if count <= room => lines.collect(),
