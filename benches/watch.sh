@@ -11,6 +11,7 @@ cd "$work" && python3 - "$f3s" <<'PYTHON'
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,11 @@ for number in range(100):
     (scripts / f"wb{number:03}.rhai").write_text(recipe(number, "start"))
 environment = dict(os.environ, F3S_CACHE_DIR=os.path.abspath("cache"))
 words = [f3s, "watch", "--progress", "json"]
-watch = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+# Where the time goes: f3s says how long each of its phases took.
+phases = open("phases", "w")
+environment["RUST_LOG"] = "f3s=info"
+environment["NO_COLOR"] = "1"
+watch = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=phases, text=True, env=environment)
 
 
 def until(event):
@@ -39,6 +44,19 @@ def until(event):
         if json.loads(line)["event"] == event:
             return time.perf_counter()
     raise SystemExit("f3s ended")
+
+
+def spans():
+    """Milliseconds that each phase took, busy or waiting, in every round."""
+    units = {"ns": 1e-6, "µs": 1e-3, "ms": 1, "s": 1e3}
+    found = {}
+    for line in open("phases"):
+        match = re.search(r"INFO (?:f3s: )?([a-z ]+): .*close time\.busy=([\d.]+)(ns|µs|ms|s) time\.idle=([\d.]+)(ns|µs|ms|s)", line)
+        if match:
+            name, busy, busy_unit, idle, idle_unit = match.groups()
+            took = float(busy) * units[busy_unit] + float(idle) * units[idle_unit]
+            found.setdefault(name, []).append(took)
+    return found
 
 
 def processor_seconds():
@@ -59,6 +77,8 @@ try:
         time.sleep(0.2)
     beyond = sorted((delay - DEBOUNCE) * 1000 for delay in delays)
     print(f"save -> engine's work: {statistics.median(beyond):.0f} ms beyond the debounce of 50 ms (median of 15, at most {beyond[-1]:.0f} ms)")
+    for name, times in spans().items():
+        print(f"    {name}: {statistics.median(times[-15:]):.1f} ms (median)")
     before = processor_seconds()
     time.sleep(5)
     print(f"idle: {(processor_seconds() - before) * 1000:.0f} ms of processor time in 5 s")

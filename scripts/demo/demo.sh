@@ -21,8 +21,8 @@ need() {
 PATH=$PATH:/usr/sbin:/sbin
 command -v cargo >/dev/null || { echo "install Rust first: https://rustup.rs" >&2; exit 1; }
 
-say "building f3s"
-cargo build --quiet --release
+say "building f3s (some minutes the first time)"
+cargo build --release
 f3s=$PWD/target/release/f3s
 
 # The engine that f3s finds, or else starts.

@@ -123,7 +123,7 @@ impl Session<'_> {
         loop {
             tokio::select! {
                 changed = self.ear.change() => self.begin(changed),
-                stocked = stocked(&mut self.preparing) => self.prepared(stocked).await,
+                stocked = stocked(&mut self.preparing) => self.prepared(stocked),
                 outcome = finished(&mut self.running) => self.finish(outcome),
                 () = tokio::time::sleep(ENGINE_RETRY), if self.gone && self.preparing.is_none() => {
                     self.begin(BTreeSet::new());

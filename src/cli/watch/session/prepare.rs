@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tracing::Instrument;
 
 use super::Session;
 use crate::cli::build;
@@ -39,7 +40,8 @@ impl Session<'_> {
     }
 
     fn evaluate(&mut self) -> Result<(), Failure> {
-        let project = match Project::at(self.global, self.location.clone()) {
+        let opened = tracing::info_span!("open").in_scope(|| Project::at(self.global, self.location.clone()));
+        let project = match opened {
             Ok(project) => project,
             Err(failure) => {
                 self.ear.listen(&BTreeMap::new(), &self.location.settings());
@@ -56,7 +58,7 @@ impl Session<'_> {
             }
         };
         self.ear.listen_also(&project.world.stamps());
-        let stocked = self.stocked(&project, graph.clone()).boxed();
+        let stocked = self.stocked(&project, graph.clone()).instrument(tracing::info_span!("ask the engine")).boxed();
         self.preparing = Some(Preparing { project, graph, landed: self.flights.landed(), stocked });
         Ok(())
     }
@@ -82,7 +84,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) async fn prepared(&mut self, stocked: Result<(Docker, Stock), Failure>) {
+    pub(super) fn prepared(&mut self, stocked: Result<(Docker, Stock), Failure>) {
         let Some(preparing) = self.preparing.take() else { return };
         let (engine, stock) = match stocked {
             Ok(stocked) => stocked,
@@ -130,6 +132,7 @@ impl Session<'_> {
     }
 
     fn listen(&mut self, project: &Project) {
+        let _span = tracing::info_span!("listen").entered();
         self.ear.listen(&project.world.stamps(), &self.location.settings());
     }
 }
