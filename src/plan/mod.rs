@@ -101,15 +101,6 @@ impl Plan {
         if errors.is_empty() { Ok(Plan { images }) } else { Err(Diagnostics(errors)) }
     }
 
-    /// The names of the images that are others than in a plan of the same family, such as one with other
-    /// `PlanOptions::fine`: those that differ, and those that rest on them.
-    pub fn differing_from(&self, other: &Plan) -> BTreeSet<String> {
-        let same: BTreeSet<(&str, &Fingerprint)> =
-            other.images.iter().map(|image| (image.name.as_str(), &image.fingerprint)).collect();
-        let differ = |image: &&PlannedImage| !same.contains(&(image.name.as_str(), &image.fingerprint));
-        self.images.iter().filter(differ).map(|image| image.name.clone()).collect()
-    }
-
     pub fn count(&self, action: Action) -> usize {
         self.images.iter().filter(|image| image.action == action).count()
     }

@@ -105,7 +105,9 @@ fn a_secret_in_a_variable_is_in_no_layer() {
     let of_all = format!("run({commands}, #{{ secrets: secret(\"token\") }});");
     let read =
         r#"run(["read -r TOKEN </run/secrets/token || true", "test -n \"$TOKEN\""], #{ secrets: secret("token") });"#;
-    project.recipe("a", &script(&format!("{of_all}\n{read}")));
+    // Nobody else's layer: one that an earlier run cached would hold its secret's length.
+    let own = format!("run(\"echo {} >/own\");", project.prefix);
+    project.recipe("a", &script(&format!("{own}\n{of_all}\n{read}")));
     let mut watch = Watching::start(&project, &[]);
     watch.round("built 1");
     assert_eq!(project.sh("a", "cat /length"), secret.len().to_string());
