@@ -85,8 +85,10 @@ try:
 finally:
     watch.send_signal(2)
     watch.wait()
-    listing = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    doctor = subprocess.run([f3s, "doctor"], capture_output=True, text=True).stdout
+    docker = ["docker", "--host", re.search(r"engine \S+ at (\S+)", doctor).group(1)]
+    listing = [*docker, "images", "--format", "{{.Repository}}:{{.Tag}}"]
     images = subprocess.run(listing, capture_output=True, text=True).stdout.split()
     ours = [name for name in images if name.removeprefix("f3s/").startswith("wb")]
-    subprocess.run(["docker", "rmi", "--force", *ours], capture_output=True)
+    subprocess.run([*docker, "rmi", "--force", *ours], capture_output=True)
 PYTHON

@@ -79,6 +79,10 @@ pub enum Event {
         image: String,
         because: String,
     },
+    /// It was in the making, and is wanted no more.
+    ImageCancelled {
+        image: String,
+    },
     /// `total` in bytes, when the server says so.
     DownloadStarted {
         url: String,
@@ -188,6 +192,7 @@ impl Event {
             | Event::ImageUpToDate { image }
             | Event::ImageFailed { image, .. }
             | Event::ImageSkipped { image, .. }
+            | Event::ImageCancelled { image }
             | Event::PushStarted { image, .. }
             | Event::PushProgress { image, .. }
             | Event::PushRetried { image, .. }

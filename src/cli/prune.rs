@@ -79,7 +79,16 @@ fn downloads(project: &Project, dry_run: bool) -> Result<(), Failure> {
 fn current(project: &Project, present: &Present) -> Result<Vec<PlannedImage>, Failure> {
     let (graph, sources) = project.load(&Select::default())?;
     let options = PlanOptions { source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
-    Ok(project.plan((&graph, &sources), present, &options)?.images)
+    let images = project.plan((&graph, &sources), present, &options)?.images;
+    // Without its base, it is not known which version of an image is the current one.
+    let missing = images.iter().flat_map(|image| &image.external).find(|base| present.get(&base.to_string()).is_none());
+    match missing {
+        None => Ok(images),
+        Some(base) => {
+            let error = Diagnostic::error(format!("`{base}` is not on the engine: what rests on it is not known"));
+            Err(Failure::Failed(error.hint("`f3s build` pulls it; then prune"), sources))
+        }
+    }
 }
 
 /// References of images that this project has made and makes no more. What another project makes, too, stays.

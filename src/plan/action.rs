@@ -31,7 +31,7 @@ impl Decision<'_> {
             return (Action::Tag, "its checks have not passed yet".to_owned());
         }
         if owned.is_some_and(|marker| !is_image(marker)) {
-            return (Action::Tag, "another project has built it".to_owned());
+            return (Action::Tag, "it is not marked as this project's".to_owned());
         }
         match self.references.iter().find(|reference| !is_image(reference)) {
             Some(reference) if self.present.get(&reference.to_string()).is_none() => {

@@ -19,9 +19,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// The step or check of an image that runs.
+/// A step or check that runs.
 struct Running {
-    step: String,
     since: Instant,
     /// When something was last said of it.
     heard: Instant,
@@ -33,7 +32,8 @@ pub struct Plain<W> {
     style: Style,
     /// When each download, or each image's line without an end, last said something.
     said: BTreeMap<String, Instant>,
-    running: BTreeMap<String, Running>,
+    /// By image and step.
+    running: BTreeMap<(String, String), Running>,
 }
 
 impl<W: Write> Plain<W> {
@@ -56,21 +56,22 @@ impl<W: Write> Plain<W> {
         let now = Instant::now();
         match event {
             Event::StepStarted { image, step, cached: false, .. } => {
-                self.running.insert(image.clone(), Running { step: step.clone(), since: now, heard: now });
+                self.running.insert((image.clone(), step.clone()), Running { since: now, heard: now });
             }
             Event::CheckStarted { image, check, .. } => {
-                let step = format!("check `{check}`");
-                self.running.insert(image.clone(), Running { step, since: now, heard: now });
+                self.running.insert((image.clone(), of_check(check)), Running { since: now, heard: now });
             }
-            Event::StepOutput { image, .. } | Event::StepProgress { image, .. } => {
-                if let Some(running) = self.running.get_mut(image) {
-                    running.heard = now;
-                }
+            Event::StepFinished { image, step, .. } => _ = self.running.remove(&(image.clone(), step.clone())),
+            Event::CheckPassed { image, check, .. } => _ = self.running.remove(&(image.clone(), of_check(check))),
+            Event::StepOutput { image: of, .. } | Event::StepProgress { image: of, .. } => {
+                let of_image = self.running.iter_mut().filter(|((image, _), _)| image == of);
+                of_image.for_each(|(_, running)| running.heard = now);
             }
-            Event::Superseded | Event::Finished(_) => self.running.clear(),
+            Event::Finished(_) => self.running.clear(),
             event => {
-                if let Some(image) = event.image().filter(|_| event.ends_image()) {
-                    self.running.remove(image);
+                let ends = event.ends_image() || matches!(event, Event::ImageCancelled { .. });
+                if let Some(of) = event.image().filter(|_| ends) {
+                    self.running.retain(|(image, _), _| image != of);
                 }
             }
         }
@@ -78,11 +79,11 @@ impl<W: Write> Plain<W> {
 
     fn say_what_is_silent(&mut self, now: Instant) {
         let mut silent = Vec::new();
-        for (image, running) in &mut self.running {
+        for ((image, step), running) in &mut self.running {
             if now.duration_since(running.heard) >= SILENCE {
                 running.heard = now;
                 let time = seconds(now.duration_since(running.since).as_secs_f64());
-                silent.push((image.clone(), format!("{}  still runs after {time}", running.step)));
+                silent.push((image.clone(), format!("{step}  still runs after {time}")));
             }
         }
         silent.iter().for_each(|(image, text)| self.line(image, text));
@@ -180,7 +181,7 @@ impl<W: Write + Send> Report for Plain<W> {
             Event::PushSkipped { images, because } => {
                 self.line("f3s", &format!("not pushed: {because} ({})", images.join(", ")))
             }
-            Event::Paused => {}
+            Event::Paused | Event::ImageCancelled { .. } => {}
             Event::PushFailed { image, reference, diagnostic } => {
                 self.line(image, &format!("push of {reference} failed"));
                 self.drawn(diagnostic);
@@ -201,6 +202,10 @@ impl<W: Write + Send> Report for Plain<W> {
         }
         let _ = self.out.flush();
     }
+}
+
+fn of_check(check: &str) -> String {
+    format!("check `{check}`")
 }
 
 /// `built 4, up to date 6, pushed 4 in 12.3 s`.

@@ -53,6 +53,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             | Event::PushProgress { .. }
             | Event::PushRetried { .. }
             | Event::PushUpToDate { .. }
+            | Event::ImageCancelled { .. }
             | Event::Paused
             | Event::Changed { .. }
             | Event::CommandOutput { .. }

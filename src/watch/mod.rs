@@ -35,6 +35,7 @@ pub struct Ear {
     /// When the first of it was heard.
     since: Option<Instant>,
     complaint: Option<String>,
+    has_complained: bool,
 }
 
 enum Heard {
@@ -66,6 +67,7 @@ impl Ear {
             pending: BTreeSet::new(),
             since: None,
             complaint: None,
+            has_complained: false,
         })
     }
 
@@ -82,8 +84,7 @@ impl Ear {
         self.read =
             read.iter().map(|(path, stamp)| (self.root.join(path.as_str()), stamp.clone())).chain(extra).collect();
         self.watch_folders();
-        let missed: Vec<PathBuf> =
-            self.read.iter().filter(|(path, stamp)| Stamp::of(path) != **stamp).map(|(path, _)| path.clone()).collect();
+        let missed = self.changed_since();
         missed.into_iter().for_each(|path| self.remember(path));
     }
 
@@ -96,8 +97,9 @@ impl Ear {
             let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
             // A setting may lie elsewhere: its own folder will do.
             let own = path.parent().filter(|folder| !folder.starts_with(&self.root));
-            wanted.extend(above.chain(own).chain([path.as_path()]).filter(|path| path.is_dir()).map(Path::to_owned));
+            wanted.extend(above.chain(own).chain([path.as_path()]).map(Path::to_owned));
         }
+        wanted.retain(|path| path.is_dir());
         for gone in self.folders.keys().filter(|folder| !wanted.contains(*folder)) {
             // A folder that was removed is no longer watched anyway.
             let _ = watcher.unwatch(gone);
@@ -119,7 +121,9 @@ impl Ear {
 
     /// Why changes may go unheard, once.
     pub fn complaint(&mut self) -> Option<String> {
-        self.complaint.take()
+        let complaint = self.complaint.take().filter(|_| !self.has_complained);
+        self.has_complained |= complaint.is_some();
+        complaint
     }
 
     /// How many files and folders count.
@@ -149,20 +153,26 @@ impl Ear {
         worth.iter().map(|path| path.strip_prefix(&self.root).unwrap_or(path).to_owned()).collect()
     }
 
+    /// What is another thing than when this was asked last, or it was read.
+    fn changed_since(&mut self) -> Vec<PathBuf> {
+        let mut changed = Vec::new();
+        for (path, known) in &mut self.read {
+            let now = Stamp::of(path);
+            if *known != now {
+                *known = now;
+                changed.push(path.clone());
+            }
+        }
+        changed
+    }
+
     async fn hear(&mut self) -> Heard {
         if self.watcher.is_some() {
             return self.heard.recv().await.expect("the watcher is part of `self`: its end of the channel is open");
         }
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
-            let mut changed = Vec::new();
-            for (path, known) in &mut self.read {
-                let now = Stamp::of(path);
-                if *known != now {
-                    *known = now;
-                    changed.push(path.clone());
-                }
-            }
+            let changed = self.changed_since();
             if !changed.is_empty() {
                 return Heard::Read(changed);
             }
@@ -178,10 +188,12 @@ impl Ear {
             Heard::Content(_) => {}
             Heard::Name(path) => {
                 // The watcher may follow what bore the name before.
-                self.folders.retain(|folder, _| !folder.starts_with(&path));
+                let stale = self.folders.range(path.clone()..).take_while(|(folder, _)| folder.starts_with(&path));
+                let stale: Vec<PathBuf> = stale.map(|(folder, _)| folder.clone()).collect();
+                stale.iter().for_each(|folder| _ = self.folders.remove(folder));
                 let listed = path.parent().is_some_and(|folder| self.read.contains_key(folder)) && !is_editors(&path);
                 // A folder on the way to something that was read or looked for.
-                let above = || self.read.keys().any(|read| read.starts_with(&path));
+                let above = || self.read.range(path.clone()..).next().is_some_and(|(read, _)| read.starts_with(&path));
                 if self.read.contains_key(&path) || listed || above() {
                     self.remember(path);
                 }

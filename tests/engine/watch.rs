@@ -27,7 +27,8 @@ fn a_command_ends_with_all_that_it_started() {
     let project = Project::new();
     let sleep = format!("sleep 92{}", std::process::id());
     project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"one\");\n");
-    let mut watch = Watching::start(&project, &["--exec", &format!("{sleep} & wait; exit 3")]);
+    let mut watch =
+        Watching::start(&project, &["--exec", &format!("printf '\\377\\n'; {sleep} >/dev/null 2>&1 & exit 3")]);
     watch.round("built 1");
     wait_until("the command runs", || runs(&sleep));
     let first = processes(&sleep);

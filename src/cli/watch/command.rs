@@ -1,19 +1,22 @@
 //! The command of `--exec`: runs beside watch mode, with all that it starts, until the next good round.
 
 use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use crate::engine::clean_output;
 use crate::event::{Event, Events};
 
-/// A command that runs, or has ended. Dropping it ends it, and what it started.
+/// A command that runs, or has ended. Dropping it ends it, and what it started, also in the background.
 pub struct Exec {
-    group: Option<Pid>,
+    group: Pid,
     hearing: JoinHandle<()>,
+    /// Not waited for before the end of all: until then nobody else is given its number.
+    _child: Child,
 }
 
 impl Exec {
@@ -28,39 +31,47 @@ impl Exec {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        let group = child.id().and_then(|id| Pid::from_raw(id as i32)).ok_or(io::ErrorKind::NotFound)?;
         let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
         let command = command.to_owned();
         let hearing = tokio::spawn(async move {
-            let (_, _, status) = tokio::join!(say(out, &events), say(err, &events), child.wait());
-            if let Some(message) = status.ok().filter(|status| !status.success()).map(|status| failed(&command, status))
-            {
+            let (_, _, status) = tokio::join!(say(out, &events), say(err, &events), ended(group));
+            if let Some(message) = status.and_then(|status| failed(&command, status)) {
                 let _ = events.send(Event::Note { message });
             }
         });
-        Ok(Exec { group, hearing })
+        Ok(Exec { group, hearing, _child: child })
     }
 }
 
 impl Drop for Exec {
     fn drop(&mut self) {
-        if let Some(group) = self.group.filter(|_| !self.hearing.is_finished()) {
-            let _ = rustix::process::kill_process_group(group, Signal::TERM);
-        }
+        let _ = rustix::process::kill_process_group(self.group, Signal::TERM);
         self.hearing.abort();
     }
 }
 
-fn failed(command: &str, status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("`{command}` ended with exit code {code}"),
-        None => format!("`{command}` was ended by a signal"),
+/// Waits for the end of a process, and leaves it for its parent to be collected.
+async fn ended(process: Pid) -> Option<WaitIdStatus> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    let wait = move || rustix::process::waitid(WaitId::Pid(process), options);
+    tokio::task::spawn_blocking(wait).await.ok()?.ok()?
+}
+
+fn failed(command: &str, status: WaitIdStatus) -> Option<String> {
+    match status.exit_status() {
+        Some(0) => None,
+        Some(code) => Some(format!("`{command}` ended with exit code {code}")),
+        None => Some(format!("`{command}` was ended by a signal")),
     }
 }
 
 async fn say(output: impl AsyncRead + Unpin, events: &Events) {
-    let mut lines = BufReader::new(output).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let _ = events.send(Event::CommandOutput { line });
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while let Ok(1..) = output.read_until(b'\n', &mut line).await {
+        let text = clean_output(line.strip_suffix(b"\n").unwrap_or(&line));
+        let _ = events.send(Event::CommandOutput { line: text });
+        line.clear();
     }
 }

@@ -9,6 +9,7 @@ mod output;
 mod registry;
 mod secrets;
 
+pub use output::clean as clean_output;
 pub use secrets::examine as examine_secrets;
 
 use std::io;
@@ -114,7 +115,11 @@ impl Engine for Docker {
         let secrets = secrets::read(image).map_err(EngineError::Failed)?;
         let ssh = secrets::agent(image).map_err(EngineError::Failed)?;
         let files = context::files(image, artifacts, options.source_date_epoch)?;
-        let cached = match self.builder().await? {
+        let builder = tokio::select! {
+            builder = self.builder() => builder?,
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+        };
+        let cached = match builder {
             Some(builder) => {
                 let mut dockerfile = Files::new(0);
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
@@ -154,13 +159,15 @@ impl Engine for Docker {
 
     async fn pull(&self, reference: &ImageRef, events: &Events, cancel: &CancellationToken) -> Result<(), EngineError> {
         let _ = events.send(Event::PullStarted { reference: reference.to_string() });
+        // Watch mode drops it when something changes meanwhile.
+        let mut unfinished = Unfinished { reference: Some(reference.to_string()), events };
         let start = std::time::Instant::now();
         let transfer = self.transfer(reference, "cannot be pulled");
         let result = tokio::select! {
             result = transfer.pull() => result,
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         };
-        let (reference, seconds) = (reference.to_string(), start.elapsed().as_secs_f64());
+        let (reference, seconds) = (unfinished.reference.take().unwrap_or_default(), start.elapsed().as_secs_f64());
         let _ = events.send(match &result {
             Ok(()) => Event::PullFinished { reference, seconds },
             Err(_) => Event::PullFailed { reference },
@@ -183,6 +190,20 @@ impl Engine for Docker {
         tokio::select! {
             result = transfer.push(progress) => result,
             () = cancel.cancelled() => Err(EngineError::Cancelled),
+        }
+    }
+}
+
+/// Says of a pull that is dropped that it ended.
+struct Unfinished<'e> {
+    reference: Option<String>,
+    events: &'e Events,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(reference) = self.reference.take() {
+            let _ = self.events.send(Event::PullFailed { reference });
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +29,8 @@ pub struct Downloads {
 struct Download {
     artifact: Artifact,
     stop: CancellationToken,
+    /// Tells whether it has ended, also when nobody waited for it.
+    task: AbortHandle,
     fetched: Shared<BoxFuture<'static, Result<(), Arc<Diagnostic>>>>,
 }
 
@@ -43,7 +46,7 @@ impl Downloads {
     /// Starts to fetch what images that are to be built need, unless it is on its way already.
     pub fn start(&self, store: &Store, images: &[PlannedImage], events: &Events) {
         let mut running = self.lock();
-        running.retain(|download| !download.stop.is_cancelled() && download.fetched.peek().is_none());
+        running.retain(|download| !download.stop.is_cancelled() && !download.task.is_finished());
         let built = images.iter().filter(|image| image.action == Action::Build);
         for artifact in built.flat_map(|image| &image.artifacts) {
             if running.iter().all(|download| download.artifact != *artifact) {
@@ -60,8 +63,9 @@ impl Downloads {
             let _place = places.acquire_owned().await;
             store.fetch(&wanted, &events, &cancel).await.map_err(Arc::new)
         });
+        let handle = task.abort_handle();
         let fetched = async move { task.await.expect("a download does not panic") };
-        Download { artifact: artifact.clone(), stop, fetched: fetched.boxed().shared() }
+        Download { artifact: artifact.clone(), stop, task: handle, fetched: fetched.boxed().shared() }
     }
 
     /// Waits for an artifact.

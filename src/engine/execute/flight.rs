@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,8 +47,18 @@ struct State {
 }
 
 struct Flight {
-    stop: CancellationToken,
+    course: Course,
+    /// Tells whether it has ended, also when nobody waited for it.
+    task: AbortHandle,
     landing: Shared<BoxFuture<'static, Landed>>,
+}
+
+/// What a flight and those who watch it share.
+#[derive(Clone)]
+pub struct Course {
+    pub stop: CancellationToken,
+    /// Set before its first tag is: from then on tags may move.
+    pub tags: Arc<AtomicBool>,
 }
 
 impl Flights {
@@ -78,7 +90,7 @@ impl Flights {
     }
 
     /// Waits for the flight of this image, which starts unless it is in the air already.
-    pub(super) async fn join<F>(&self, image: &PlannedImage, start: impl FnOnce(CancellationToken) -> F) -> Landed
+    pub(super) async fn join<F>(&self, image: &PlannedImage, start: impl FnOnce(Course) -> F) -> Landed
     where
         F: Future<Output = Landed> + Send + 'static,
     {
@@ -86,20 +98,21 @@ impl Flights {
         let landing = {
             let mut state = self.lock();
             match state.flying.get(&purpose) {
-                Some(flight) if !flight.stop.is_cancelled() && flight.landing.peek().is_none() => {
+                Some(flight) if !flight.course.stop.is_cancelled() && !flight.task.is_finished() => {
                     flight.landing.clone()
                 }
                 _ => {
-                    let stop = self.all.child_token();
-                    let (flight, shared) = (start(stop.clone()), self.state.clone());
+                    let course = Course { stop: self.all.child_token(), tags: Arc::default() };
+                    let (flight, shared) = (start(course.clone()), self.state.clone());
                     let task = self.tasks.spawn(async move {
                         let landed = flight.await;
                         shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).landed += 1;
                         landed
                     });
                     let crashed = |_| Err(EngineError::crashed());
+                    let handle = task.abort_handle();
                     let landing = async move { task.await.unwrap_or_else(crashed) }.boxed().shared();
-                    state.flying.insert(purpose, Flight { stop, landing: landing.clone() });
+                    state.flying.insert(purpose, Flight { course, task: handle, landing: landing.clone() });
                     landing
                 }
             }
@@ -108,23 +121,21 @@ impl Flights {
     }
 
     /// Cancels the images and downloads that this plan has no use for; all of them when `None`. What goes on joins the next
-    /// execution of the plan.
-    pub fn keep_only(&self, plan: Option<&Plan>) {
+    /// execution of the plan. True when one of the cancelled may have moved tags, or may still do so.
+    pub fn keep_only(&self, plan: Option<&Plan>) -> bool {
         let images = plan.map(|plan| &plan.images[..]).unwrap_or_default();
         let wanted: BTreeSet<Purpose> = images.iter().map(PlannedImage::purpose).collect();
+        let mut tags = false;
         self.lock().flying.retain(|purpose, flight| {
             let kept = wanted.contains(purpose);
             if !kept {
-                flight.stop.cancel();
+                flight.course.stop.cancel();
+                tags |= !flight.task.is_finished() && flight.course.tags.load(Ordering::SeqCst);
             }
             kept
         });
         self.downloads.keep_only(images);
-    }
-
-    /// True while an image is in the making.
-    pub fn are_flying(&self) -> bool {
-        self.lock().flying.values().any(|flight| flight.landing.peek().is_none())
+        tags
     }
 
     /// Counts what has landed: when it changes, tags may have moved.

@@ -1,11 +1,11 @@
 //! One image: artifacts, build, checks, tags.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::StreamExt;
-use tokio_util::sync::CancellationToken;
 
-use super::{Done, ExecuteOptions, Flights, Landed, Run};
+use super::{Course, Done, ExecuteOptions, Flights, Landed, Run};
 use crate::artifact::Store;
 use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
@@ -24,11 +24,11 @@ pub struct Maker<E> {
     events: Events,
     flights: Flights,
     image: PlannedImage,
-    stop: CancellationToken,
+    course: Course,
 }
 
 impl<E: Engine> Maker<E> {
-    pub fn new(run: &Run<'_, E>, image: &PlannedImage, stop: CancellationToken) -> Maker<E> {
+    pub fn new(run: &Run<'_, E>, image: &PlannedImage, course: Course) -> Maker<E> {
         Maker {
             engine: run.engine.clone(),
             store: run.store.clone(),
@@ -36,11 +36,20 @@ impl<E: Engine> Maker<E> {
             events: run.events.clone(),
             flights: run.flights.clone(),
             image: image.clone(),
-            stop,
+            course,
         }
     }
 
     pub async fn make(self) -> Landed {
+        let landed = self.fly().await;
+        if matches!(landed, Err(EngineError::Cancelled)) {
+            // The round that wanted it may be over: nobody else says so.
+            let _ = self.events.send(Event::ImageCancelled { image: self.image.name.clone() });
+        }
+        landed
+    }
+
+    async fn fly(&self) -> Landed {
         let builds = self.image.action == Action::Build;
         // Downloads go on while others are built.
         let artifacts = if builds { self.until_stopped(self.artifacts()).await?? } else { ArtifactFiles::default() };
@@ -49,6 +58,10 @@ impl<E: Engine> Maker<E> {
         let (name, reason) = (self.image.name.clone(), self.image.reason.clone());
         let _ = self.events.send(Event::ImageStarted { image: name.clone(), reason, builds });
         let built = if builds { Some(self.build(&artifacts).await?) } else { None };
+        if let Some(owned) = &self.image.owned {
+            // Also what fails its checks is the project's, to be pruned.
+            self.engine.tag(&self.image.internal, owned).await?;
+        }
         self.check_and_tag().await?;
         let references = || self.image.references.iter().map(ToString::to_string);
         let (event, done) = match built {
@@ -65,14 +78,14 @@ impl<E: Engine> Maker<E> {
     async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, EngineError> {
         tokio::select! {
             result = work => Ok(result),
-            () = self.stop.cancelled() => Err(EngineError::Cancelled),
+            () = self.course.stop.cancelled() => Err(EngineError::Cancelled),
         }
     }
 
     async fn build(&self, artifacts: &ArtifactFiles) -> Result<Built, EngineError> {
         let no_cache = self.options.force && self.image.asked;
         let options = BuildOptions { no_cache, ..self.options.build.clone() };
-        self.engine.build(&self.image, artifacts, &options, &self.events, &self.stop).await
+        self.engine.build(&self.image, artifacts, &options, &self.events, &self.course.stop).await
     }
 
     /// Waits for the image's artifacts and packs them for its context.
@@ -82,7 +95,7 @@ impl<E: Engine> Maker<E> {
         for (path, entry) in &image.context.entries {
             let ContextEntry::Artifact { artifact, packed } = entry else { continue };
             if let Err(error) = self.flights.downloads.wait(artifact).await {
-                let cancelled = self.stop.is_cancelled();
+                let cancelled = self.course.stop.is_cancelled();
                 return Err(if cancelled { EngineError::Cancelled } else { EngineError::Failed((*error).clone()) });
             }
             let packed = self.store.pack(artifact, packed).await;
@@ -109,9 +122,10 @@ impl<E: Engine> Maker<E> {
             }
             return Err(first);
         }
-        let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.owned).chain(&image.references).collect();
+        let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.references).collect();
         for target in targets {
-            if self.stop.is_cancelled() {
+            self.course.tags.store(true, Ordering::SeqCst);
+            if self.course.stop.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
             self.engine.tag(&image.internal, target).await?;
@@ -124,7 +138,7 @@ impl<E: Engine> Maker<E> {
         let (name, check_name, place) = (image.name.clone(), check.name.clone(), check.origin.place.clone());
         let start = Instant::now();
         let _ = self.events.send(Event::CheckStarted { image: name.clone(), check: check_name.clone(), place });
-        let checked = self.engine.check(&image.internal, check, &self.stop).await;
+        let checked = self.engine.check(&image.internal, check, &self.course.stop).await;
         checked.map_err(|error| error.located(&check.origin))?;
         let seconds = start.elapsed().as_secs_f64();
         let _ = self.events.send(Event::CheckPassed { image: name, check: check_name, seconds });

@@ -22,7 +22,7 @@ use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
 pub use flight::Flights;
-use flight::{Done, Landed};
+use flight::{Course, Done, Landed};
 use image::Maker;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -147,7 +147,7 @@ impl<E: Engine> Run<'_, E> {
         if self.stop.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
-        let start = |stop| Maker::new(self, image, stop).make();
+        let start = |course| Maker::new(self, image, course).make();
         match self.flights.join(image, start).await? {
             Done::Built => self.count(|summary| summary.built += 1),
             Done::Tagged => self.count(|summary| summary.tagged += 1),
@@ -174,7 +174,7 @@ impl<E: Engine> Run<'_, E> {
         let _ = self.events.send(Event::ImageFailed { image: image.name.clone(), diagnostic: Box::new(diagnostic) });
         if !self.options.keep_going {
             self.stop.cancel();
-            self.flights.keep_only(None);
+            let _ = self.flights.keep_only(None);
         }
         self.turns[index].send_replace(Turn::Failed);
     }

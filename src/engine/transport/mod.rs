@@ -112,7 +112,8 @@ impl Address {
             |request, (name, value)| request.header(*name, value),
         );
         let request = request.body(Full::default()).map_err(io::Error::other)?;
-        let response = self.send(request).await?;
+        let answer = tokio::time::timeout(self.patience(), self.send(request)).await;
+        let response = answer.unwrap_or_else(|_| Err(self.is_silent()))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let message = format!("the engine answered {} to `{path}`", response.status());
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));

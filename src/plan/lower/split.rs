@@ -159,7 +159,8 @@ impl<'a> Setup<'a> {
 fn may_remove(command: &str, folders: &[String]) -> bool {
     let ends_word = |c: char| c.is_whitespace() || "'\";&|<>(){}`".contains(c);
     let words = || command.split(ends_word).filter(|word| !word.is_empty());
-    let removes = |word: &str| matches!(word.rsplit('/').next(), Some("rm" | "rmdir" | "mv" | "unlink" | "-delete"));
+    let removes =
+        |word: &str| matches!(word.rsplit('/').next(), Some("rm" | "rmdir" | "mv" | "ln" | "unlink" | "-delete"));
     if folders.iter().all(|folder| folder == "/") || !words().any(removes) {
         return false;
     }

@@ -132,6 +132,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }
             | Event::PushUpToDate { .. }
+            | Event::ImageCancelled { .. }
             | Event::Paused
             | Event::Superseded => return None,
         })

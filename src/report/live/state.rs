@@ -78,6 +78,7 @@ impl State {
                 self.images.remove(image);
                 self.done.insert(image.clone());
             }
+            Event::ImageCancelled { image } => _ = self.images.remove(image),
             Event::DownloadStarted { url, total } => self.begin(TransferKind::Download, url, *total, now),
             Event::DownloadProgress { url, bytes, total } => self.progress(url, *bytes, *total),
             Event::DownloadFinished { url, .. } => _ = self.transfers.remove(url),

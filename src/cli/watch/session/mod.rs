@@ -6,7 +6,7 @@
 
 mod prepare;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,10 +26,11 @@ use crate::cli::signals;
 use crate::cli::speaker::Speaker;
 use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::engine::{Address, Docker};
+use crate::engine::{Address, Docker, EngineError};
 use crate::event::{Event, Events};
 use crate::pipeline::{self, ExecuteOptions, Flights, Outcome};
 use crate::plan::{Action, Plan, Purpose};
+use crate::recipe::ImageRef;
 use crate::report::count;
 use crate::script::Evaluations;
 use crate::watch::Ear;
@@ -37,6 +38,8 @@ use prepare::{Preparing, stocked};
 
 /// How long an engine that is gone is left alone before f3s looks again.
 const ENGINE_RETRY: Duration = Duration::from_secs(2);
+/// After rounds that fail for want of it again and again f3s waits longer, up to this.
+const LONGEST_RETRY: Duration = Duration::from_secs(64);
 /// Changed files that are named; more are counted.
 const NAMED: usize = 3;
 
@@ -64,6 +67,8 @@ pub struct Session<'a> {
     wrong: bool,
     /// The last look found no engine, or no registry to pull from.
     gone: bool,
+    /// How long it is left alone.
+    retry: Duration,
     /// Build what was asked for although nothing changed, once.
     force: bool,
     /// Images of which every command is a layer of its own.
@@ -107,6 +112,7 @@ impl Session<'_> {
             last: None,
             wrong: false,
             gone: false,
+            retry: ENGINE_RETRY,
             force: false,
             fine: BTreeSet::new(),
             images: Vec::new(),
@@ -122,10 +128,13 @@ impl Session<'_> {
         self.begin(BTreeSet::new());
         loop {
             tokio::select! {
-                changed = self.ear.change() => self.begin(changed),
+                changed = self.ear.change() => {
+                    self.retry = ENGINE_RETRY;
+                    self.begin(changed);
+                }
                 stocked = stocked(&mut self.preparing) => self.prepared(stocked),
                 outcome = finished(&mut self.running) => self.finish(outcome),
-                () = tokio::time::sleep(ENGINE_RETRY), if self.gone && self.preparing.is_none() => {
+                () = tokio::time::sleep(self.retry), if self.gone && self.preparing.is_none() => {
                     self.begin(BTreeSet::new());
                 }
                 key = Keys::next(&mut keys) => match key {
@@ -149,7 +158,13 @@ impl Session<'_> {
         }
     }
 
-    fn start(&mut self, Preparing { project, landed, .. }: &Preparing, engine: Docker, plan: Plan) {
+    fn start(
+        &mut self,
+        Preparing { project, landed, .. }: &Preparing,
+        engine: Docker,
+        missing: BTreeMap<ImageRef, EngineError>,
+        plan: Plan,
+    ) {
         let wanted: Vec<Purpose> = plan.images.iter().map(|image| image.purpose()).collect();
         let done = plan.count(Action::UpToDate) == plan.images.len();
         if self.last.as_ref() == Some(&wanted) && (done || self.running.is_some()) {
@@ -157,12 +172,12 @@ impl Session<'_> {
             let mended = if std::mem::take(&mut self.wrong) { "mended, " } else { "" };
             return self.say(Event::Changed { what: format!("{changed}: {mended}nothing to do"), clear: false });
         }
-        self.flights.keep_only(Some(&plan).filter(|_| !self.force));
+        let tags = self.flights.keep_only(Some(&plan).filter(|_| !self.force));
         if let Some(superseded) = self.running.take() {
             superseded.task.abort();
             self.say(Event::Superseded);
         }
-        if self.flights.landed() != *landed {
+        if tags || self.flights.landed() != *landed {
             // Something that is wanted no more may have moved tags since the engine was asked.
             self.last = None;
             return self.begin(BTreeSet::new());
@@ -176,7 +191,7 @@ impl Session<'_> {
         };
         // One broken recipe does not keep the others from being tried.
         let force = std::mem::take(&mut self.force);
-        let options = ExecuteOptions { keep_going: true, push: self.args.push, force, ..options };
+        let options = ExecuteOptions { keep_going: true, push: self.args.push, force, missing, ..options };
         self.last = Some(wanted);
         self.images = plan.images.iter().map(|image| image.name.clone()).collect();
         let references = plan.images.iter().map(|image| image.references[0].to_string()).collect();
@@ -194,8 +209,10 @@ impl Session<'_> {
         if outcome.unreachable {
             self.engine = None;
             self.gone = true;
+            self.retry = (self.retry * 2).min(LONGEST_RETRY);
             return self.note("waiting for the engine or the registry".to_owned());
         }
+        self.retry = ENGINE_RETRY;
         self.note(self.waiting());
         if outcome.errors.is_empty()
             && outcome.summary.skipped == 0

@@ -34,9 +34,6 @@ impl Session<'_> {
         if let Err(failure) = self.evaluate() {
             self.fail(failure);
         }
-        if let Some(complaint) = self.ear.complaint() {
-            self.note(format!("{complaint}; `--poll` needs no help of the system"));
-        }
     }
 
     fn evaluate(&mut self) -> Result<(), Failure> {
@@ -73,13 +70,13 @@ impl Session<'_> {
         let (events, sources, cancel) = (self.events.clone(), self.sources.clone(), self.cancel.clone());
         async move {
             let engine = match (engine, found) {
-                (Some(engine), _) => engine,
+                (Some(engine), Some((settings, _))) if settings == config => engine,
                 (None, Some((settings, address))) if settings == config => {
                     engine::reconnect(&address).await.map_err(|error| build::failure(error, &sources))?
                 }
-                (None, _) => build::connect(&config, true, &events).await?,
+                (_, _) => build::connect(&config, true, &events).await?,
             };
-            let stock = build::stock(&engine, (&graph, &sources), (false, false), &events, &cancel).await?;
+            let stock = build::stock(&engine, (&graph, &sources), (false, true), &events, &cancel).await?;
             Ok((engine, stock))
         }
     }
@@ -99,7 +96,7 @@ impl Session<'_> {
         let planned = self.plan(&preparing, &stock.present);
         self.listen(&preparing.project);
         match planned {
-            Ok(plan) => self.start(&preparing, engine, plan),
+            Ok(plan) => self.start(&preparing, engine, stock.missing, plan),
             Err(failure) => self.fail(failure),
         }
     }
@@ -132,8 +129,12 @@ impl Session<'_> {
     }
 
     fn listen(&mut self, project: &Project) {
-        let _span = tracing::info_span!("listen").entered();
+        let span = tracing::info_span!("listen").entered();
         self.ear.listen(&project.world.stamps(), &self.location.settings());
+        drop(span);
+        if let Some(complaint) = self.ear.complaint() {
+            self.note(format!("{complaint}; `--poll` needs no help of the system"));
+        }
     }
 }
 

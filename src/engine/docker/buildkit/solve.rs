@@ -66,8 +66,11 @@ impl Builder {
     ) -> Result<bool, EngineError> {
         let Request { image, offer, options } = request;
         let mut progress = Progress::new(image, &offer.secrets, events);
-        let session = Session::start(&self.address, offer, self.credentials.clone())
-            .await
+        let session = tokio::select! {
+            session = Session::start(&self.address, offer, self.credentials.clone()) => session,
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+        };
+        let session = session
             .map_err(|error| EngineError::unreachable(&format!("the engine refused a build session: {error}")))?;
         let reference = random_id();
         let (sender, mut statuses) = mpsc::unbounded_channel();
