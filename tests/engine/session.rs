@@ -174,4 +174,5 @@ fn a_session_of_edits() {
     drop(ended);
     let engine = format!(".*dockerd .*{}.*", folder.path().display());
     assert_eq!(processes(&engine), [] as [&str; 0]);
+    folder.close().expect("nothing is mounted in the engine's folder");
 }

@@ -217,6 +217,9 @@ def down():
         if not any(runs(pid, word) for pid, word in ending):
             break
         time.sleep(0.1)
+    # What dockerd leaves mounted keeps the folder from being removed.
+    for namespace in LAB.glob("*/run/netns/default"):
+        subprocess.run(["umount", namespace], capture_output=True)
     print("lab: down", file=sys.stderr)
 
 

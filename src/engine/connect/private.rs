@@ -16,6 +16,9 @@ use crate::engine::transport::Address;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Held by whoever starts an engine on this machine.
+const MACHINE_LOCK: &str = "/run/f3s-engine.lock";
+
 pub struct Private {
     /// Data, socket, process id and log.
     folder: PathBuf,
@@ -100,7 +103,9 @@ impl Private {
         }
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Diagnostic::error(format!("`{}` cannot be made: {error}", self.folder.display())))?;
-        let _lock = self.lock()?;
+        let _lock = lock(&self.folder.join("lock"))?;
+        // Two that start at the same time trip over each other's rules of iptables.
+        let _machine = lock(Path::new(MACHINE_LOCK))?;
         if Docker::connect(self.address()).await.is_ok() {
             return Ok(());
         }
@@ -135,14 +140,6 @@ impl Private {
     /// In a network that the default bridge of another dockerd does not use.
     fn bridge_address(&self) -> String {
         format!("172.30.{}.1/24", self.number())
-    }
-
-    fn lock(&self) -> Result<File, Diagnostic> {
-        let path = self.folder.join("lock");
-        let file = File::create(&path).map_err(|error| Diagnostic::error(format!("`{}`: {error}", path.display())))?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)
-            .map_err(|error| Diagnostic::error(format!("`{}`: {error}", path.display())))?;
-        Ok(file)
     }
 
     fn spawn(&self, dockerd: &Path) -> Result<(), Diagnostic> {
@@ -196,8 +193,23 @@ impl Private {
         }
         let _ = Command::new("ip").args(["link", "delete", &self.bridge()]).stderr(Stdio::null()).status();
         remove_rules(&self.bridge());
+        // What it leaves mounted, more so when it was killed before, keeps the folder from being removed.
+        for mounted in ["run/netns/default", "data"] {
+            let unmount = || {
+                Command::new("umount").arg("--recursive").arg(self.folder.join(mounted)).stderr(Stdio::null()).status()
+            };
+            while unmount().is_ok_and(|status| status.success()) {}
+        }
         Ok(true)
     }
+}
+
+/// Held while the file is open.
+fn lock(path: &Path) -> Result<File, Diagnostic> {
+    let failed = |error: std::io::Error| Diagnostic::error(format!("`{}`: {error}", path.display()));
+    let file = File::create(path).map_err(failed)?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    Ok(file)
 }
 
 /// Makes the engine's own bridge; false when that cannot be, and build steps need `network = "host"`.
