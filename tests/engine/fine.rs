@@ -44,9 +44,9 @@ fn folder_variables_umask_and_options_reach_the_commands_behind() {
     }
     let project = Project::new();
     let steps = r#"
-run(["mkdir -p /work/sub; adduser -D bob", "cd /work", "umask 027; ONE='a b'", "export TWO=$ONE", "unset NONE",
+run(["mkdir -p /there/sub; adduser -D bob", "cd /there", "umask 027; ONE='a b'", "export TWO=$ONE", "unset NONE",
      "echo \"$PWD $ONE $TWO\" >one; env | grep -c TWO >>one", "ONE=1 sh -c 'echo $ONE' >two; [ -f three ] && rm three",
-     "cd sub", "set +e", "false", "pwd >three; umask >>three", "cd /", "rm -rf /work/sub/three", "pwd >four"],
+     "cd sub", "set +e", "false", "pwd >three; umask >>three", "cd /", "rm -rf /there/sub/three", "pwd >four"],
     #{ env: #{ THREE: "3" } });
 run(["cd /home/bob", "umask 077", "id -un >who", "echo $THREE >three"], #{ user: "bob", env: #{ THREE: "3" } });
 run(["exit 0", "touch /not"]);

@@ -110,7 +110,7 @@ fn names_with_unusual_characters_arrive_as_they_are() {
         &format!(
             "base(\"alpine:3.13\");\ncopy(\"{quoted}\", \"/copied/\");\ncopy(\"tree\", \"/to {quoted}\");\n\
              layer(\"l\", || {{ copy(\"a space\", \"/joined/\"); run(\"true\"); }});\n\
-             write(\"/written/{quoted}\", \"text\");\nworkdir(\"/work/{quoted}\");\nauthor(\"O'Brien $HOME\");\n\
+             write(\"/written/{quoted}\", \"text\");\nworkdir(\"/there/{quoted}\");\nauthor(\"O'Brien $HOME\");\n\
              label(\"odd\", \"{quoted}\");\nenv(\"ODD\", \"{quoted}\");\nadd_to_path(\"/opt/$x/bin\");\n"
         ),
     );
@@ -118,7 +118,7 @@ fn names_with_unusual_characters_arrive_as_they_are() {
     let found = project.sh("a", "find /copied /to* /written /joined -type f; pwd; echo \"$ODD\"; echo \"$PATH\"");
     let path = "/opt/$x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let expected =
-        format!("/copied/{odd}\n/to {odd}/{odd}\n/written/{odd}\n/joined/a space\n/work/{odd}\n{odd}\n{path}");
+        format!("/copied/{odd}\n/to {odd}/{odd}\n/written/{odd}\n/joined/a space\n/there/{odd}\n{odd}\n{path}");
     assert_eq!(found, expected);
     assert_eq!(project.config("a")["Labels"]["odd"], odd);
     let image = format!("{}:latest", project.image("a"));

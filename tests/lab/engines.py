@@ -10,9 +10,18 @@ import time
 import urllib.request
 from pathlib import Path
 
-DEBIAN = "http://deb.debian.org/debian"
 # Its runc would need a newer C library than Debian 12 has: the system's serves both.
 DOCKER_26 = ["docker.io", "containerd"]
+
+
+def debian() -> str:
+    """The mirror of Debian's packages that this system uses."""
+    words = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    mirrors = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    mirrors = [mirror for mirror in mirrors if "security" not in mirror and mirror.startswith("http")]
+    if not mirrors:
+        raise SystemExit("lab: apt knows no mirror of Debian's packages, from which Docker 26 comes")
+    return mirrors[0].rstrip("/")
 
 
 def docker_26(cache: Path) -> Path:
@@ -21,13 +30,14 @@ def docker_26(cache: Path) -> Path:
     if (root / "complete").exists():
         return root
     print("lab: fetching Docker 26 (once)", file=sys.stderr)
-    with urllib.request.urlopen(f"{DEBIAN}/dists/trixie/main/binary-amd64/Packages.xz", timeout=60) as answer:
+    mirror = debian()
+    with urllib.request.urlopen(f"{mirror}/dists/trixie/main/binary-amd64/Packages.xz", timeout=60) as answer:
         listing = lzma.decompress(answer.read()).decode()
     for name in DOCKER_26:
         entry = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", listing, re.MULTILINE).group(0)
         path = re.search(r"^Filename: (.+)$", entry, re.MULTILINE).group(1)
         package = cache / f"{name}.deb"
-        with urllib.request.urlopen(f"{DEBIAN}/{path}", timeout=60) as answer, open(package, "wb") as file:
+        with urllib.request.urlopen(f"{mirror}/{path}", timeout=60) as answer, open(package, "wb") as file:
             shutil.copyfileobj(answer, file)
         subprocess.run(["dpkg", "-x", package, root], check=True)
         package.unlink()
