@@ -247,10 +247,7 @@ impl Planner<'_> {
             }
             crate::recipe::BaseRef::External(image) => {
                 let found = self.present.get(&image.to_string());
-                // The image may have digests of other repositories, too.
-                let of_repository = format!("{}@", image.repository());
-                let mut digests = found.iter().flat_map(|found| &found.digests);
-                let digest = digests.find_map(|digest| digest.strip_prefix(&of_repository)).map(str::to_owned);
+                let digest = found.and_then(|found| found.digest_in(&image.repository())).map(str::to_owned);
                 Some((image.to_string(), digest))
             }
         }

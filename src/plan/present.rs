@@ -18,6 +18,19 @@ pub struct PresentImage {
     pub size: u64,
 }
 
+impl PresentImage {
+    /// The digest of the image's manifest in a repository (`host/name`); `None` where the engine knows none.
+    pub fn digest_in(&self, repository: &str) -> Option<&str> {
+        // The image may have digests of other repositories, too.
+        let of_repository = self.digests.iter().find_map(|name| name.strip_prefix(repository)?.strip_prefix('@'));
+        // An engine with containerd's image store names an image by its manifest, and may list that under one name only.
+        of_repository.or_else(|| {
+            let is_manifest = |name: &String| name.split_once('@').is_some_and(|(_, digest)| digest == self.id);
+            self.digests.iter().any(is_manifest).then_some(self.id.as_str())
+        })
+    }
+}
+
 impl Present {
     /// The image of a reference as anybody writes it.
     pub fn get(&self, reference: &str) -> Option<&PresentImage> {
@@ -42,6 +55,14 @@ fn familiar(reference: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_is_a_manifest_is_the_digest_in_every_repository() {
+        let image = |id: &str| PresentImage { id: id.to_owned(), digests: vec!["up@sha256:2".to_owned()], size: 1 };
+        assert_eq!(image("sha256:1").digest_in("up"), Some("sha256:2"));
+        assert_eq!(image("sha256:1").digest_in("r.example.com/up"), None);
+        assert_eq!(image("sha256:2").digest_in("r.example.com/up"), Some("sha256:2"));
+    }
 
     #[test]
     fn one_image_is_found_however_it_is_written() {

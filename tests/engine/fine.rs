@@ -116,8 +116,9 @@ fn a_secret_in_a_variable_is_in_no_layer() {
     let image = format!("{}:latest", project.image("a"));
     let tar = saved.join("image.tar");
     docker(&["save", "-o", tar.to_str().unwrap(), &image]);
-    // Layers of a saved image are not compressed.
-    let bytes = std::fs::read(&tar).unwrap();
+    // Some engines compress the layers of what they save.
+    let unpack = "tar -xf image.tar; rm image.tar; find . -type f -exec zcat -f {} +";
+    let bytes = std::process::Command::new("sh").args(["-c", unpack]).current_dir(&saved).output().unwrap().stdout;
     assert!(bytes.windows(4).any(|window| window == b"two\n"));
     assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
     let paths = project.layers("a").concat();

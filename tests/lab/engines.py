@@ -1,4 +1,4 @@
-"""The engines of the lab: the system's dockerd, and Docker 26 from Debian 13's packages, unpacked beside it."""
+"""The engines of the lab: the system's dockerd, and newer ones from the packages of later Debians, unpacked beside it."""
 
 import lzma
 import os
@@ -10,8 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-# Its runc would need a newer C library than Debian 12 has: the system's serves both.
-DOCKER_26 = ["docker.io", "containerd"]
+# Their runc would need a newer C library than Debian 12 has: the system's serves all.
+PACKAGES = ["docker.io", "containerd"]
+# Docker's major version -> the release of Debian that carries it.
+RELEASES = {26: "trixie", 28: "forky"}
 
 
 def debian() -> str:
@@ -20,23 +22,23 @@ def debian() -> str:
     mirrors = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
     mirrors = [mirror for mirror in mirrors if "security" not in mirror and mirror.startswith("http")]
     if not mirrors:
-        raise SystemExit("lab: apt knows no mirror of Debian's packages, from which Docker 26 comes")
+        raise SystemExit("lab: apt knows no mirror of Debian's packages, from which newer engines come")
     return mirrors[0].rstrip("/")
 
 
-def docker_26(cache: Path) -> Path:
-    """The folder of its programs; fetched once for a machine."""
-    root = cache / "docker26"
+def programs(version: int, cache: Path) -> Path:
+    """The folder of a newer Docker's programs; fetched once for a machine."""
+    root = cache / f"docker{version}"
     if (root / "complete").exists():
         return root
-    print("lab: fetching Docker 26 (once)", file=sys.stderr)
+    print(f"lab: fetching Docker {version} (once)", file=sys.stderr)
     mirror = debian()
-    with urllib.request.urlopen(f"{mirror}/dists/trixie/main/binary-amd64/Packages.xz", timeout=60) as answer:
+    with urllib.request.urlopen(f"{mirror}/dists/{RELEASES[version]}/main/binary-amd64/Packages.xz", timeout=60) as answer:
         listing = lzma.decompress(answer.read()).decode()
-    for name in DOCKER_26:
+    for name in PACKAGES:
         entry = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", listing, re.MULTILINE).group(0)
         path = re.search(r"^Filename: (.+)$", entry, re.MULTILINE).group(1)
-        package = cache / f"{name}.deb"
+        package = cache / f"{name}-{version}.deb"
         with urllib.request.urlopen(f"{mirror}/{path}", timeout=60) as answer, open(package, "wb") as file:
             shutil.copyfileobj(answer, file)
         subprocess.run(["dpkg", "-x", package, root], check=True)

@@ -36,6 +36,8 @@ PORTS = {"upstream": 58280, "registry": 58250, "flaky": 58251, "engine_tls": 582
 UPSTREAMS = """https://github.com https://archive.apache.org https://jmeter-plugins.org https://alpine-pkgs.sgerrand.com
 https://raw.githubusercontent.com http://mirrors.tencent.com http://mirrors.cloud.tencent.com
 http://mirrors.tuna.tsinghua.edu.cn""".split()
+# Where the engines answer, in the lab's state.
+SOCKETS = ["socket", "empty_socket", "socket_26", "socket_28", "socket_28_containerd"]
 PACKAGES = {
     "dockerd": "docker.io",
     "iptables": "iptables",
@@ -145,6 +147,8 @@ def write_configuration(known: dict):
         "F3S_LAB_FLAKY_REGISTRY": f"127.0.0.1:{PORTS['flaky']}",
         "F3S_LAB_EMPTY": f"unix://{known['empty_socket']}",
         "F3S_LAB_26": f"unix://{known['socket_26']}",
+        "F3S_LAB_28": f"unix://{known['socket_28']}",
+        "F3S_LAB_28_CONTAINERD": f"unix://{known['socket_28_containerd']}",
         "F3S_LAB_TLS": f"tcp://127.0.0.1:{PORTS['engine_tls']}",
         "F3S_LAB_SSH": f"ssh://root@127.0.0.1:{PORTS['ssh']}",
         "F3S_LAB_MISSING": " ".join(known["missing"]),
@@ -177,7 +181,7 @@ def up():
     wait_for(PORTS["registry"], "the registry")
     start_engines(known)
     start_ssh(known)
-    for name in ["socket", "empty_socket", "socket_26"]:
+    for name in SOCKETS:
         known["missing"] = images.load(["docker", "--host", f"unix://{known[name]}"], CACHE)
     for image in known["missing"]:
         print(f"lab: {image} is nowhere to be had: cases that need it are skipped", file=sys.stderr)
@@ -194,22 +198,32 @@ def start_ssh(known: dict):
 
 
 def start_engines(known: dict):
-    """One to build on, which TLS reaches as well, one that stays empty but for base images, and Docker 26."""
+    """One to build on, which TLS reaches as well, one that stays empty but for base images, and newer ones, of which the
+    last keeps images in containerd's store."""
     tls = ["--host", f"tcp://127.0.0.1:{PORTS['engine_tls']}", *remote.certificates(LAB / "tls")]
-    wanted = [("engine", "socket", None), ("empty", "empty_socket", None), ("engine26", "socket_26", engines.docker_26(CACHE))]
-    for name, key, programs in wanted:
+    store = LAB / "containerd-store.json"
+    store.write_text(json.dumps({"features": {"containerd-snapshotter": True}}))
+    programs_26, programs_28 = (engines.programs(version, CACHE) for version in [26, 28])
+    wanted = [
+        ("engine", "socket", None, tls),
+        ("empty", "empty_socket", None, []),
+        ("engine26", "socket_26", programs_26, []),
+        ("engine28", "socket_28", programs_28, []),
+        ("engine28c", "socket_28_containerd", programs_28, ["--config-file", store]),
+    ]
+    for name, key, programs, more in wanted:
         # Paths of sockets are short: a checkout may lie deep.
         known[key] = str(LAB / f"{name}.sock") if len(str(LAB)) < 80 else f"/tmp/f3s-lab-{os.getuid()}-{name}.sock"
         if runs(known.get(name), "dockerd") and engines.answers(Path(known[key])):
             continue
-        more = tls if name == "engine" else []
         known[name] = engines.start(LAB / name, Path(known[key]), programs, more).pid
         (LAB / "state.json").write_text(json.dumps(known))
 
 
 def down():
     known = state()
-    words = {"engine": "dockerd", "empty": "dockerd", "engine26": "dockerd", "registry": "docker-registry", "upstream": "upstream.py", "ssh": "dropbear"}
+    engine_names = ["engine", "empty", "engine26", "engine28", "engine28c"]
+    words = {**dict.fromkeys(engine_names, "dockerd"), "registry": "docker-registry", "upstream": "upstream.py", "ssh": "dropbear"}
     ending = [(known[name], word) for name, word in words.items() if runs(known.get(name), word)]
     for pid, _ in ending:
         os.kill(pid, signal.SIGTERM)
@@ -230,7 +244,7 @@ def up_already() -> bool:
 
 def forget():
     known = state()
-    for name in ["socket", "empty_socket", "socket_26"]:
+    for name in SOCKETS:
         words = ["docker", "--host", f"unix://{known[name]}", "builder", "prune", "--all", "--force"]
         subprocess.run(words, check=True, capture_output=True)
 
@@ -243,7 +257,7 @@ def clean():
         "volumes": (["volume", "ls", "--quiet"], ""),
         "images": (["images", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}}"], r"\bt\d+-\d+\b"),
     }
-    for name in ["socket", "empty_socket", "socket_26"]:
+    for name in SOCKETS:
         for what, (words, pattern) in questions.items():
             words = ["docker", "--host", f"unix://{known[name]}", *words]
             lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()

@@ -76,6 +76,8 @@ class FlakyRegistry(SimpleHTTPRequestHandler):
     """Forwards to the registry, but for the first two uploads of every repository."""
 
     protocol_version = "HTTP/1.1"
+    # Who tries TLS here gets an answer with a status line, by which clients tell that this is plain HTTP.
+    default_request_version = "HTTP/1.1"
     registry = None
     lock = threading.Lock()
     seen = Counter()

@@ -38,7 +38,7 @@ use crate::engine::transport::Address;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a build may ask for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Offer {
     pub context: Files,
     pub dockerfile: Files,

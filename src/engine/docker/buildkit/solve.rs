@@ -27,6 +27,18 @@ const MAX_MESSAGE: usize = 64 << 20;
 /// How often output that waits for the end of its line is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How often a build whose name another one took is begun again; its steps are in the cache by then.
+const ATTEMPTS_AT_A_NAME: usize = 5;
+
+/// How one `Solve` ended that was not refused.
+enum Attempt {
+    Built {
+        cached: bool,
+    },
+    /// Another build gave the image its name first.
+    NameTaken(EngineError),
+}
+
 /// A channel to BuildKit's control API: it carries many builds at once.
 #[derive(Clone)]
 pub struct Builder {
@@ -64,10 +76,29 @@ impl Builder {
         events: &Events,
         cancel: &CancellationToken,
     ) -> Result<bool, EngineError> {
+        // containerd's image store refuses a name that another build gives at the same moment.
+        for _ in 1..ATTEMPTS_AT_A_NAME {
+            match self.attempt(&request, events, cancel).await? {
+                Attempt::Built { cached } => return Ok(cached),
+                Attempt::NameTaken(_) => {}
+            }
+        }
+        match self.attempt(&request, events, cancel).await? {
+            Attempt::Built { cached } => Ok(cached),
+            Attempt::NameTaken(error) => Err(error),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Attempt, EngineError> {
         let Request { image, offer, options } = request;
         let mut progress = Progress::new(image, &offer.secrets, events);
         let session = tokio::select! {
-            session = Session::start(&self.address, offer, self.credentials.clone()) => session,
+            session = Session::start(&self.address, offer.clone(), self.credentials.clone()) => session,
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
         };
         let session = session
@@ -105,7 +136,10 @@ impl Builder {
         watching.abort();
         session.end().await;
         match result {
-            Ok(_) => Ok(progress.finish()),
+            Ok(_) => Ok(Attempt::Built { cached: progress.finish() }),
+            Err(status) if status.message().ends_with(": already exists") => {
+                Ok(Attempt::NameTaken(progress.failure(&status)))
+            }
             Err(status) => Err(progress.failure(&status)),
         }
     }
