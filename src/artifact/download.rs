@@ -15,6 +15,7 @@ use super::retry::{Failure, retried};
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::{Event, Events};
+use crate::recipe::address::shown;
 
 /// A server that sends nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -44,15 +45,19 @@ impl Download<'_> {
     pub async fn run(&self, target: &Path, events: &Events, cancel: &CancellationToken) -> Result<String, Diagnostic> {
         let start = Instant::now();
         let attempt = || self.attempt(target, events, cancel);
-        let fetched = retried(self.url, events, cancel, attempt).await;
+        let fetched = retried(&shown(self.url), events, cancel, attempt).await;
         let (digest, bytes) = fetched.map_err(|diagnostic| self.mirrored(diagnostic))?;
         let seconds = start.elapsed().as_secs_f64();
-        let _ = events.send(Event::DownloadFinished { url: self.url.to_owned(), bytes, seconds });
+        let _ = events.send(Event::DownloadFinished { url: shown(self.url), bytes, seconds });
         Ok(digest)
     }
 
     fn mirrored(&self, diagnostic: Diagnostic) -> Diagnostic {
-        if self.from == self.url { diagnostic } else { diagnostic.note(format!("`[mirrors]` lead to {}", self.from)) }
+        if self.from == self.url {
+            diagnostic
+        } else {
+            diagnostic.note(format!("`[mirrors]` lead to {}", shown(self.from)))
+        }
     }
 
     async fn attempt(
@@ -80,7 +85,7 @@ impl Download<'_> {
             }
             let bytes = shared.bytes.load(Ordering::Relaxed);
             let total = Some(shared.total.load(Ordering::Relaxed)).filter(|total| *total > 0);
-            let url = self.url.to_owned();
+            let url = shown(self.url);
             if !said {
                 said = true;
                 let _ = events.send(Event::DownloadStarted { url, total });
@@ -110,7 +115,8 @@ fn transfer(url: &str, target: &Path, sha256: Option<&str>, shared: &Shared) -> 
         .user_agent(concat!("f3s/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
-    let response = agent.get(url).call().map_err(|error| request_failed(url, error))?;
+    let shown = &shown(url)[..];
+    let response = agent.get(url).call().map_err(|error| request_failed(shown, error))?;
     let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     shared.total.store(length.unwrap_or(0), Ordering::Relaxed);
     let mut body = response.into_body().into_reader();
@@ -138,7 +144,7 @@ fn transfer(url: &str, target: &Path, sha256: Option<&str>, shared: &Shared) -> 
     }
     let digest = digest::hex(hasher.finalize());
     if let Some(expected) = sha256.filter(|expected| *expected != digest) {
-        let error = Diagnostic::error(format!("the checksum of `{url}` is wrong"));
+        let error = Diagnostic::error(format!("the checksum of `{shown}` is wrong"));
         let error = error.note(format!("expected sha256 {expected}\n     got sha256 {digest}"));
         return Err(Failure::Final(
             error.hint("if the file was meant to change, write the new checksum into the recipe"),

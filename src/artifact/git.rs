@@ -12,6 +12,7 @@ use super::retry::{Failure, retried};
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::{Event, Events};
+use crate::recipe::address::{self, REPOSITORY_SCHEMES, shown};
 
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
 /// temporary files. `url` is what the recipe wrote, `from` where mirrors lead.
@@ -24,6 +25,10 @@ pub async fn fetch(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<String, Diagnostic> {
+    if !address::is_repository(from) {
+        return Err(no_repository(url, from));
+    }
+    let url = &shown(url)[..];
     let start = Instant::now();
     let _ = events.send(Event::DownloadStarted { url: url.to_owned(), total: None });
     let attempt = || async move {
@@ -51,14 +56,22 @@ pub async fn fetch(
     Ok(digest)
 }
 
+/// What mirrors made of a URL.
+fn no_repository(url: &str, from: &str) -> Diagnostic {
+    let schemes = REPOSITORY_SCHEMES.map(|scheme| format!("`{scheme}`")).join(", ");
+    Diagnostic::error(format!("`{}` cannot be fetched from `{}`", shown(url), shown(from)))
+        .note("`[mirrors]` lead there")
+        .hint(format!("mirrors are URLs of {schemes}"))
+}
+
 async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<(), Failure> {
     git(tree, &["init", "--quiet"]).await.and_then(|output| succeeded(url, &output))?;
     let wanted = reference.unwrap_or("HEAD");
-    let shallow = git(tree, &["fetch", "--quiet", "--depth", "1", url, wanted]).await?;
+    let shallow = git(tree, &["fetch", "--quiet", "--depth", "1", "--", url, wanted]).await?;
     if !shallow.status.success() {
         // Plain file servers cannot give a part of the history, and some servers give no commit by its name.
         let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD"];
-        let full = git(tree, &[&["fetch", "--quiet", url][..], &all].concat()).await?;
+        let full = git(tree, &[&["fetch", "--quiet", "--", url][..], &all].concat()).await?;
         succeeded(url, &full)?;
         let names = [format!("refs/remotes/origin/{wanted}"), wanted.to_owned()];
         for name in &names {
@@ -67,6 +80,7 @@ async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<()
                 return Ok(());
             }
         }
+        let url = shown(url);
         let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
         return Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))));
     }
@@ -74,16 +88,22 @@ async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<()
 }
 
 async fn git(tree: &Path, words: &[&str]) -> Result<Output, Failure> {
+    // ssh asks on the terminal, unless a program asks in its place.
+    let asks = std::env::var_os("SSH_ASKPASS").is_some();
+    let askpass = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")].into_iter().filter(|_| !asks);
     let output = Command::new("git")
         .arg("-C")
         .arg(tree)
         .args(words)
+        // Neither `ext::`, which is a command, nor files of this machine, whatever configuration git reads.
+        .env("GIT_ALLOW_PROTOCOL", REPOSITORY_SCHEMES.join(":"))
         // A question nobody sees would wait for ever, and so would a server that sends nothing.
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
         .env("GIT_HTTP_LOW_SPEED_TIME", SILENCE)
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
+        .envs(askpass)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
@@ -97,12 +117,14 @@ fn succeeded(url: &str, output: &Output) -> Result<(), Failure> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace(url, &shown(url));
     let lower = said.to_lowercase();
     if PASSING.iter().any(|words| lower.contains(words)) {
         return Err(Failure::Passing(said));
     }
-    Err(Failure::Final(Diagnostic::error(format!("`{url}` cannot be fetched")).note(format!("git says:\n{said}"))))
+    Err(Failure::Final(
+        Diagnostic::error(format!("`{}` cannot be fetched", shown(url))).note(format!("git says:\n{said}")),
+    ))
 }
 
 /// Seconds after which a server that sends nothing is gone.

@@ -17,6 +17,7 @@ use crate::config::Mirrors;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::Events;
+use crate::recipe::address::shown;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
 
 /// Where the store lies in f3s's cache folder.
@@ -82,11 +83,11 @@ impl Store {
         if self.blob(artifact).is_some() {
             return Ok(());
         }
-        let key = source_key(&artifact.source);
+        let key = self.key(&artifact.source);
         let guard = tokio::select! {
             guard = self.exclusive(&key) => guard,
             () = cancel.cancelled() => {
-                let message = format!("the fetch of `{}` was cancelled", artifact.source.url());
+                let message = format!("the fetch of `{}` was cancelled", shown(artifact.source.url()));
                 return Err(Diagnostic::error(message).at(artifact.origin.clone()));
             }
         };
@@ -122,7 +123,7 @@ impl Store {
     /// Errors: no known archive format, an entry that would leave the target folder, a pattern that matches nothing.
     pub async fn pack(&self, artifact: &Artifact, packed: &PackedAs) -> Result<PathBuf, Diagnostic> {
         let blob = self.blob(artifact).ok_or_else(|| {
-            Diagnostic::error(format!("`{}` was not fetched", artifact.source.url())).at(artifact.origin.clone())
+            Diagnostic::error(format!("`{}` was not fetched", shown(artifact.source.url()))).at(artifact.origin.clone())
         })?;
         let PackedAs::Tar { filter, chown } = packed else { return Ok(blob) };
         let digest = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -147,10 +148,21 @@ impl Store {
     fn blob(&self, artifact: &Artifact) -> Option<PathBuf> {
         let digest = match &artifact.source {
             ArtifactSource::Download { sha256: Some(digest), .. } => digest.clone(),
-            source => std::fs::read_to_string(self.root.join("sources").join(source_key(source))).ok()?,
+            source => std::fs::read_to_string(self.root.join("sources").join(self.key(source))).ok()?,
         };
         let blob = self.root.join("blobs").join(digest);
         blob.exists().then_some(blob)
+    }
+
+    /// Names a source in file names: by where it really comes from. What one project's mirror gave is no other project's.
+    fn key(&self, source: &ArtifactSource) -> String {
+        let from = self.mirrors.rewrite(source.url());
+        digest::of(match source {
+            ArtifactSource::Download { .. } => format!("file\n{from}"),
+            ArtifactSource::Git { reference, .. } => {
+                format!("git\n{from}\n{}", reference.as_deref().unwrap_or_default())
+            }
+        })
     }
 
     /// Holds a key against other tasks and other processes.
@@ -178,11 +190,6 @@ impl Store {
 struct Exclusive {
     _file: File,
     _task: tokio::sync::OwnedMutexGuard<()>,
-}
-
-/// Names a source in file names.
-fn source_key(source: &ArtifactSource) -> String {
-    digest::of(serde_json::to_string(source).expect("plain data is JSON"))
 }
 
 fn broken(artifact: &Artifact, error: &io::Error) -> Diagnostic {

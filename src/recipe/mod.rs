@@ -1,6 +1,7 @@
 //! What evaluation of a recipe yields: plain data with no behaviour beyond validating its own values. Everything
 //! here is parsed at the door, so that inner rooms never check it again.
 
+pub mod address;
 mod artifact;
 mod check;
 mod family;

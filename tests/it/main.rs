@@ -3,6 +3,7 @@
 mod cli;
 mod completion;
 mod diagnostics;
+mod downloads;
 mod examples;
 mod fine;
 mod golden;

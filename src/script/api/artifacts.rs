@@ -3,6 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, NativeCallContext};
 
+use crate::recipe::address::{self, REPOSITORY_SCHEMES, shown};
 use crate::recipe::{Artifact, ArtifactSource, Filter, PlaceFile, StepKind, Unpack};
 use crate::script::arguments::{Call, Outcome, raise};
 
@@ -17,19 +18,37 @@ pub struct ArtifactHandle(pub Artifact);
 
 fn read_url(call: &Call, url: &Dynamic) -> Outcome<String> {
     let url = call.text("url", url)?;
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
-    if host.is_empty() || host.starts_with('/') || url.contains(char::is_whitespace) {
-        let error = call.error(format!("`{url}` is no URL of `http` or `https`"));
+    if !address::is_web(&url) {
+        let error = call.error(format!("`{}` is no URL of `http` or `https`", shown(&url)));
         return Err(raise(error.hint("files of the project need no download: use `copy`")));
     }
     Ok(url)
 }
 
-/// The last segment of a URL's path.
+fn read_repository(call: &Call, url: &Dynamic) -> Outcome<String> {
+    let url = call.text("url", url)?;
+    if !address::is_repository(&url) {
+        let schemes = REPOSITORY_SCHEMES.map(|scheme| format!("`{scheme}`")).join(", ");
+        let error = call.error(format!("`{}` is no repository", shown(&url)));
+        return Err(raise(error.hint(format!("write a URL of {schemes}, or `user@host:path`"))));
+    }
+    Ok(url)
+}
+
+/// True for what git could take for an option, or for more than a name.
+fn is_no_reference(reference: &str) -> bool {
+    reference.starts_with(['-', '+', '^'])
+        || reference.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':')
+}
+
+/// The last segment of an address' path.
 fn file_name(url: &str) -> &str {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
-    path.split_once('/').map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default())
+    let address = url.split(['?', '#']).next().unwrap_or_default();
+    let path = match address.split_once("://") {
+        Some((_, rest)) => rest.split_once('/'),
+        None => address.split_once(':'),
+    };
+    path.map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default())
 }
 
 fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
@@ -67,8 +86,8 @@ pub mod functions {
             return call.fail(format!("`{digest}` is no SHA-256: it has 64 hexadecimal digits"));
         }
         let name = options.text("name")?.unwrap_or_else(|| file_name(&url).to_owned());
-        if name.is_empty() || name.contains('/') || name == ".." {
-            let error = call.error(format!("`{url}` gives the file no name"));
+        if name.is_empty() || name.contains('/') || matches!(name.as_str(), "." | "..") {
+            let error = call.error(format!("`{}` gives the file no name", shown(&url)));
             return Err(raise(error.hint("name it: `download(url, #{ name: \"file.tar.gz\" })`")));
         }
         let source = ArtifactSource::Download { url, sha256 };
@@ -82,7 +101,8 @@ pub mod functions {
 
     /// Fetches a git repository and returns a handle on its files, for `unpack`.
     ///
-    /// The work tree is fetched on the host, without its history and submodules, once, and kept: a branch that moves is not
+    /// `url` has the scheme `https`, `http`, `ssh` or `git`, or is `user@host:path`; git finds logins and keys as it does for
+    /// you. The work tree is fetched on the host, without its history and submodules, once, and kept: a branch that moves is not
     /// asked again, so name a tag or a commit.
     ///
     /// Options: `ref` (branch, tag or commit; the default branch unless set).
@@ -97,15 +117,15 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn git(ctx: NativeCallContext, url: Dynamic, opts: Dynamic) -> Outcome<ArtifactHandle> {
         let call = Call::new(&ctx);
-        let url = read_url(&call, &url)?;
+        let url = read_repository(&call, &url)?;
         let options = call.options(&opts, GIT_OPTIONS)?;
         let reference = options.text("ref")?;
-        if let Some(reference) = reference.as_deref().filter(|text| text.starts_with('-') || text.contains(' ')) {
+        if let Some(reference) = reference.as_deref().filter(|text| is_no_reference(text)) {
             return call.fail(format!("`{reference}` is no branch, tag or commit"));
         }
         let name = file_name(url.trim_end_matches('/')).trim_end_matches(".git").to_owned();
-        if name.is_empty() {
-            return call.fail(format!("`{url}` is no repository"));
+        if matches!(name.as_str(), "" | "." | "..") {
+            return call.fail(format!("`{}` is no repository", shown(&url)));
         }
         let source = ArtifactSource::Git { url, reference };
         Ok(ArtifactHandle(Artifact { source, name, origin: call.origin.clone() }))

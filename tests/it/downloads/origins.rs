@@ -1,0 +1,75 @@
+//! Where content came from: what one project's mirror gave is no other's, and no address is a command.
+
+use f3s::digest;
+use f3s::recipe::ArtifactSource;
+
+use super::server::{Server, whole};
+use super::{Project, artifact, download, repository};
+
+#[test]
+fn what_a_mirror_gave_is_kept_from_projects_without_it() {
+    let (honest, hostile) = (Server::of("honest"), Server::of("hostile"));
+    let cache = tempfile::tempdir().unwrap();
+    let file = download(&format!("{}/gosu", honest.url));
+    let mirrored = Project::mirror(cache.path(), &honest.url, &hostile.url);
+    assert_eq!(mirrored.fetch(&file).text(), "hostile");
+    assert_eq!(Project::new(cache.path()).fetch(&file).text(), "honest");
+    // Each is kept.
+    assert_eq!(mirrored.fetch(&file).text(), "hostile");
+    assert_eq!(Project::new(cache.path()).fetch(&file).text(), "honest");
+    assert_eq!((honest.seen().len(), hostile.seen().len()), (1, 1));
+    // Two mirrors that lead to the same place have the same content.
+    let other = Project::mirror(cache.path(), "https://upstream.invalid", &hostile.url);
+    assert_eq!(other.fetch(&download("https://upstream.invalid/gosu")).text(), "hostile");
+    assert_eq!(hostile.seen().len(), 1);
+}
+
+#[test]
+fn a_checksum_joins_what_mirrors_part() {
+    let (mirror, other) = (Server::of("content"), Server::of("something else"));
+    let cache = tempfile::tempdir().unwrap();
+    let source = |url: &str| ArtifactSource::Download { url: format!("{url}/x"), sha256: Some(digest::of("content")) };
+    let mirrored = Project::mirror(cache.path(), "https://upstream.invalid", &mirror.url);
+    assert_eq!(mirrored.fetch(&artifact(source("https://upstream.invalid"))).text(), "content");
+    assert_eq!(Project::new(cache.path()).fetch(&artifact(source(&other.url))).text(), "content");
+    assert_eq!((mirror.seen().len(), other.seen().len()), (1, 0));
+}
+
+#[test]
+fn mirrors_of_repositories_are_addresses_and_no_options() {
+    let cache = tempfile::tempdir().unwrap();
+    let pwned = cache.path().join("pwned");
+    for to in [
+        format!("--upload-pack=touch {}; #", pwned.display()),
+        format!("ext::sh -c touch% {} #", pwned.display()),
+        format!("{}/", cache.path().display()),
+        format!("file://{}/", cache.path().display()),
+    ] {
+        let project = Project::mirror(cache.path(), "https://example.com/", &to);
+        let fetched = project.fetch(&repository("https://example.com/x"));
+        let error = fetched.error();
+        assert!(error.contains("`https://example.com/x` cannot be fetched from `"), "{error}");
+        assert!(error.contains("mirrors are URLs of `https`, `http`, `ssh`, `git`"), "{error}");
+        assert!(!pwned.exists(), "{to}");
+    }
+}
+
+#[test]
+fn passwords_in_urls_are_sent_and_not_shown() {
+    let server = Server::start(|request, stream| match request.path.as_str() {
+        "/there" => whole(stream, "", b"x"),
+        _ => super::server::head(stream, "404 Not Found", "Content-Length: 0\r\n"),
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let url = server.url.replace("http://", "http://user:pass@");
+    let fetched = Project::new(cache.path()).fetch(&download(&format!("{url}/there")));
+    assert_eq!(fetched.text(), "x");
+    // `user:pass`.
+    assert_eq!(server.seen()[0].header("authorization"), "Basic dXNlcjpwYXNz");
+    let gone = Project::new(cache.path()).fetch(&download(&format!("{url}/gone")));
+    let shown = format!("{:?}{:?}{}", fetched.events, gone.events, gone.error());
+    assert!(shown.contains(&server.url) && !shown.contains("pass") && !shown.contains("user"), "{shown}");
+    let gone = Project::new(cache.path()).fetch(&repository(&format!("{url}/gone")));
+    let shown = format!("{:?}{}", gone.events, gone.error());
+    assert!(shown.contains(&server.url) && !shown.contains("pass"), "{shown}");
+}
