@@ -90,7 +90,11 @@ impl Project {
         // The environment wins over the file, also where it chooses a context.
         config.engine.host = global.host.clone().or(config.engine.host.take().filter(|_| !context));
         let cache = cache_folder();
-        let world = Arc::new(Disk::new(&root, Some(&cache))?);
+        let world = Disk::new(&root, Some(&cache)).map_err(|error| {
+            let error = Diagnostic::error(format!("the project's folder `{}`: {error}", root.display()));
+            Failure::Wrong(error.into(), Sources::default())
+        })?;
+        let world = Arc::new(world);
         Ok(Project { root, config, world, cache, here })
     }
 

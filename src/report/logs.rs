@@ -1,7 +1,8 @@
 //! The logs of every image and of the run itself, kept in files: a quiet screen loses nothing.
 //!
 //! Every log is a file of its own, `IMAGE@TIME.log`: runs at the same time never write into one another's, and no name of an
-//! image ends another's. Older ones than the last few go when a new one begins.
+//! image ends another's. The times order the logs of an image, also where two begin within one of them or the clock was set
+//! back. Older ones than the last few go when a new one begins.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -92,15 +93,22 @@ impl Report for Logs {
     }
 }
 
-/// A new file: the time, in milliseconds, is one that no other log of this name has.
+/// A new file: the time, in milliseconds, is later than that of every other log of this name.
 fn create(folder: &Path, name: &str) -> std::io::Result<File> {
-    let mut time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    // The name of an older one may be free again: it would stand before the others.
+    let last = Logs::files(folder).get(name).and_then(|logs| time_of(logs.first()?));
+    let mut time = last.map_or(now, |last| now.max(last + 1));
     loop {
         match File::create_new(folder.join(format!("{}@{time:015}.log", encoded(name)))) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => time += 1,
             created => return created,
         }
     }
+}
+
+fn time_of(log: &Path) -> Option<u128> {
+    log.file_stem()?.to_str()?.rsplit_once('@')?.1.parse().ok()
 }
 
 fn encoded(name: &str) -> String {
@@ -150,6 +158,26 @@ mod tests {
             assert!(texts[0].contains(&format!("| run 4 of {name}\n")), "{texts:?}");
             assert!(texts[2].contains(&format!("| run 2 of {name}\n")), "{texts:?}");
         }
+    }
+
+    #[test]
+    fn a_log_that_begins_later_is_a_later_one_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let mut logs = Logs::new(folder.path().to_owned(), Sources::default());
+        // The clock was set back, or several began within a millisecond of which the first are gone.
+        let earlier = folder.path().join(format!("a@{:015}.log", now + 3_600_000));
+        std::fs::write(&earlier, "earlier").unwrap();
+        for run in 0..KEPT {
+            logs.hear(&started("a"));
+            logs.hear(&output("a", &format!("run {run}")));
+        }
+        let texts = texts(folder.path(), "a");
+        assert_eq!(texts.len(), KEPT);
+        for (text, run) in texts.iter().zip((0..KEPT).rev()) {
+            assert!(text.contains(&format!("| run {run}\n")), "{texts:?}");
+        }
+        assert!(!earlier.exists());
     }
 
     #[test]

@@ -89,10 +89,10 @@ impl Ear {
     }
 
     /// Events of a file arrive from its folder, so that it may vanish, come back, or be replaced by another; and so with
-    /// every folder up to the root.
+    /// every folder up to the root, and with the root itself, which another checkout may take the place of.
     fn watch_folders(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let mut wanted: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut wanted: BTreeSet<PathBuf> = self.root.ancestors().skip(1).map(Path::to_owned).collect();
         for path in self.read.keys() {
             let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
             // A setting may lie elsewhere: its own folder will do.
@@ -110,7 +110,10 @@ impl Ear {
             if self.folders.get(&folder) != Some(&inode) {
                 let _ = watcher.unwatch(&folder);
                 if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                    self.complaint = Some(format!("`{}` cannot be watched: {error}", folder.display()));
+                    // Folders above the project may be somebody else's.
+                    if !self.root.starts_with(&folder) || folder == self.root {
+                        self.complaint = Some(format!("`{}` cannot be watched: {error}", folder.display()));
+                    }
                     continue;
                 }
             }

@@ -109,6 +109,37 @@ async fn folders_that_go_and_come_back_are_heard_again() {
 }
 
 #[tokio::test]
+async fn a_project_that_is_removed_and_made_again_is_heard() {
+    for poll in [false, true] {
+        let mut files = Listener::new(poll);
+        // The project lies below what is removed, as a worktree does.
+        files.root = files.root.join("worktrees/project");
+        files.write("scripts/a.rhai", "1");
+        files.ear = Ear::new(&files.root, poll).unwrap();
+        let worktrees = files.root.parent().unwrap().to_owned();
+        for (round, removed) in [files.root.clone(), worktrees].into_iter().enumerate() {
+            files.listen(&["scripts", "scripts/a.rhai"]);
+            std::fs::remove_dir_all(&removed).unwrap();
+            files.heard().await;
+            // A round found nothing.
+            files.listen(&["scripts", "scripts/a.rhai"]);
+            files.write("scripts/a.rhai", &format!("made again {round}"));
+            files.heard().await;
+            files.listen(&["scripts", "scripts/a.rhai"]);
+            files.hears_nothing().await;
+            files.write("scripts/a.rhai", &format!("edited {round}"));
+            assert_eq!(files.heard().await, ["scripts/a.rhai"]);
+            // Another one takes its place, before anybody could look.
+            files.listen(&["scripts", "scripts/a.rhai"]);
+            std::fs::rename(&removed, removed.with_extension("old")).unwrap();
+            files.write("scripts/a.rhai", &format!("another {round}"));
+            files.heard().await;
+            std::fs::remove_dir_all(removed.with_extension("old")).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_lost_when_the_wait_is_dropped() {
     let mut files = Listener::new(false);
     files.write("a", "1");

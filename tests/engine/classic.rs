@@ -16,7 +16,9 @@ fn files_artifacts_stages_and_commands_make_the_same_image() {
     if is_missing("alpine:3.13") {
         return;
     }
-    let project = project();
+    let mut project = project();
+    // Modification times are what SOURCE_DATE_EPOCH says, as with BuildKit.
+    project.set("SOURCE_DATE_EPOCH", "1234567890");
     let agent = "archive.apache.org/dist/skywalking/8.5.0/apache-skywalking-apm-8.5.0.tar.gz";
     let url = format!("{}/{agent}", variable("F3S_LAB_UPSTREAM"));
     project.file("scripts/tree/one", "one");
@@ -46,6 +48,8 @@ check("cat /word", #{{ stdout: "a word" }});
     assert!(ran.err.contains("| a word"), "{}", ran.err);
     let seen = project.sh("a", "cat /tree/one /tree/two/three /text /tool; ls /opt/agent");
     assert_eq!(seen, "onethreesome $textmade in a stage\nREADME.txt\nagent");
+    let times = project.sh("a", "stat -c %Y /tree/one /tree/two/three /text | sort -u");
+    assert_eq!(times, "1234567890");
     assert!(project.config("a")["Env"].as_array().unwrap().contains(&"WORD=a word".into()));
     assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
 }
@@ -79,6 +83,30 @@ fn what_needs_buildkit_is_refused_before_anything_is_built() {
         let ran = project.f3s(&["build"]).fails(1, &[message, "Docker 20.10 or newer"]);
         assert!(!ran.err.contains("| before"), "{}", ran.err);
     }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_is_not_built() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    // So large that it is not yet sent, and with it what follows, when the request has arrived.
+    project.file("scripts/large", "");
+    let large = project.path().join("scripts/large");
+    std::fs::File::create(&large).unwrap().set_len(64 << 20).unwrap();
+    project.file("scripts/small", "before");
+    project.recipe("a", "base(\"alpine:3.13\");\ncopy([\"large\", \"small\"], \"/x/\");\n");
+    let small = project.path().join("scripts/small");
+    let change = move |text: &str| {
+        if text.starts_with("POST ") && text.contains("/build?") {
+            std::fs::write(&small, "behind").unwrap();
+        }
+    };
+    let door = Door::with_ear(&project, &["/grpc", "/session"], change);
+    project.set("DOCKER_HOST", &door.host);
+    project.f3s(&["build"]).fails(1, &["small` changed while it was built: run f3s again"]);
+    assert_eq!(project.id("a"), "");
 }
 
 #[test]

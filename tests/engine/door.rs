@@ -18,6 +18,15 @@ impl Door {
     /// In the project's folder. Connections that begin with a request for one of these paths are answered with 404, as by
     /// an engine that does not know them.
     pub fn open(project: &Project, refused: &'static [&'static str]) -> Door {
+        Door::with_ear(project, refused, |_| ())
+    }
+
+    /// `hear` is told what passes before it does.
+    pub fn with_ear(
+        project: &Project,
+        refused: &'static [&'static str],
+        hear: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Door {
         let door = project.path().join("door.sock");
         let listener = UnixListener::bind(&door).unwrap();
         let engine = variable("DOCKER_HOST").strip_prefix("unix://").unwrap().to_owned();
@@ -29,7 +38,9 @@ impl Door {
                 let (back_from, back_to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 std::thread::spawn(move || pass(back_from, back_to, |_| true));
                 let (counted, mut answer) = (counted.clone(), client.try_clone().unwrap());
+                let hear = hear.clone();
                 let examine = move |text: &str| {
+                    hear(text);
                     let requests = text.lines().filter(|line| line.ends_with("HTTP/1.1"));
                     counted.fetch_add(requests.count(), Ordering::SeqCst);
                     if !refused.iter().any(|path| text.starts_with(&format!("POST {path} "))) {

@@ -177,3 +177,30 @@ fn a_change_cancels_what_it_makes_pointless_and_keeps_what_it_does_not_touch() {
     assert_eq!(project.sh("app", "cat /app"), "quick");
     assert_eq!(project.sh("steady", "cat /steady"), project.prefix);
 }
+
+#[test]
+fn a_project_that_is_removed_and_made_again_is_built_again() {
+    let project = Project::new();
+    let recipe = format!("tree/scripts/{}.rhai", project.image("a"));
+    let write = |text: &str| project.file(&recipe, &format!("base(\"scratch\");\nwrite(\"/a\", \"{text}\");\n"));
+    project.file("tree/f3s.toml", "");
+    write("one");
+    let tree = project.path().join("tree");
+    let mut watch = Watching::start(&project, &["-C", "tree"]);
+    watch.round("built 1");
+    let first = project.id("a");
+    // Long enough for a round that finds nothing.
+    std::fs::remove_dir_all(&tree).unwrap();
+    watch.until("the project's folder");
+    watch.until("watching ");
+    // A round may begin while the folders are being made.
+    write("two");
+    watch.until("built 1 in ");
+    assert_ne!(project.id("a"), first);
+    // At once, as another checkout takes its place.
+    std::fs::rename(&tree, project.path().join("old")).unwrap();
+    write("three");
+    watch.until("built 1 in ");
+    write("four");
+    watch.until("built 1 in ");
+}

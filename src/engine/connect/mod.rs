@@ -1,6 +1,7 @@
 //! Finding the engine: the address that was set, the docker context, the usual sockets, f3s's private engine.
 
 mod context;
+mod lock;
 mod private;
 
 use std::path::PathBuf;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
+use super::lock::{Lock, own_folder};
 use crate::diagnostic::Diagnostic;
 use crate::engine::docker::Docker;
 use crate::engine::transport::Address;
@@ -16,8 +16,8 @@ use crate::engine::transport::Address;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Held by whoever starts an engine on this machine.
-const MACHINE_LOCK: &str = "/run/f3s-engine.lock";
+/// Root's own: nobody else can hold a lock in it.
+const MACHINE_FOLDER: &str = "/run/f3s";
 
 pub struct Private {
     /// Data, socket, process id and log.
@@ -103,9 +103,10 @@ impl Private {
         }
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| Diagnostic::error(format!("`{}` cannot be made: {error}", self.folder.display())))?;
-        let _lock = lock(&self.folder.join("lock"))?;
+        let _lock = Lock::take(&self.folder.join("lock"), say).await?;
         // Two that start at the same time trip over each other's rules of iptables.
-        let _machine = lock(Path::new(MACHINE_LOCK))?;
+        own_folder(Path::new(MACHINE_FOLDER))?;
+        let _machine = Lock::take(&Path::new(MACHINE_FOLDER).join("engine.lock"), say).await?;
         if Docker::connect(self.address()).await.is_ok() {
             return Ok(());
         }
@@ -202,14 +203,6 @@ impl Private {
         }
         Ok(true)
     }
-}
-
-/// Held while the file is open.
-fn lock(path: &Path) -> Result<File, Diagnostic> {
-    let failed = |error: std::io::Error| Diagnostic::error(format!("`{}`: {error}", path.display()));
-    let file = File::create(path).map_err(failed)?;
-    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
-    Ok(file)
 }
 
 /// Makes the engine's own bridge; false when that cannot be, and build steps need `network = "host"`.

@@ -1,17 +1,21 @@
 //! Building where there is no BuildKit (Podman, engines with it switched off): bollard's classic build, a tar of the
 //! whole context, progress as text. What cannot work there is refused in clear words.
 
+use std::io;
+
 use bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
 use futures_util::StreamExt;
-use http_body_util::{Either, Full};
+use http_body_util::{Either, StreamBody};
 
+use super::buildkit::{Files, received};
 use super::client::{Client, message};
 use super::output::clean_lines;
+use super::tarball;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::engine::{ArtifactFiles, BuildOptions, EngineError};
+use crate::engine::{BuildOptions, EngineError};
 use crate::event::{Event, Events};
-use crate::plan::{ContextEntry, PlannedImage};
-use crate::recipe::{PackedAs, StepKind};
+use crate::plan::PlannedImage;
+use crate::recipe::StepKind;
 
 /// The Dockerfile's name in the context: nothing of the project can have it.
 const DOCKERFILE: &str = ".f3s/Dockerfile";
@@ -20,14 +24,13 @@ const LAST_LINES: usize = 20;
 pub async fn build(
     client: &Client,
     image: &PlannedImage,
-    artifacts: &ArtifactFiles,
+    mut files: Files,
     options: &BuildOptions,
     events: &Events,
 ) -> Result<(), EngineError> {
     refuse_what_needs_buildkit(image).map_err(EngineError::Failed)?;
-    let tar = archive(image, artifacts).map_err(|error| {
-        EngineError::Failed(Diagnostic::error(format!("the build context cannot be made: {error}")))
-    })?;
+    files.text(DOCKERFILE, &image.dockerfile.text, 0o644);
+    let (pieces, writer) = tarball::stream(files);
     let query = BuildImageOptionsBuilder::new()
         .dockerfile(DOCKERFILE)
         .t(&image.internal.to_string())
@@ -37,13 +40,21 @@ pub async fn build(
         .forcerm(true)
         .version(BuilderVersion::BuilderV1)
         .build();
-    let mut stream = client.build_image(query, None, Some(Either::Left(Full::new(tar.into()))));
+    let body = StreamBody::new(Box::pin(received(pieces)) as _);
+    let mut stream = client.build_image(query, None, Some(Either::Right(body)));
     let mut current = None;
     let mut last: Vec<String> = Vec::new();
     while let Some(info) = stream.next().await {
         let info = match info {
             Ok(info) => info,
-            Err(error) => return Err(EngineError::Failed(failure(image, current, &message(&error), &last))),
+            Err(error) => {
+                drop(stream);
+                return Err(EngineError::Failed(match writer.await {
+                    // The engine only says that the archive has no end.
+                    Ok(Err(cause)) if cause.kind() != io::ErrorKind::BrokenPipe => Diagnostic::error(cause.to_string()),
+                    _ => failure(image, current, &message(&error), &last),
+                }));
+            }
         };
         let lines = clean_lines(&info.stream.unwrap_or_default());
         for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
@@ -85,52 +96,6 @@ fn refuse_what_needs_buildkit(image: &PlannedImage) -> Result<(), Diagnostic> {
         }
     }
     Ok(())
-}
-
-fn archive(image: &PlannedImage, artifacts: &ArtifactFiles) -> std::io::Result<Vec<u8>> {
-    let mut tar = tar::Builder::new(Vec::new());
-    let text = |tar: &mut tar::Builder<Vec<u8>>, path: &str, text: &[u8], mode: u32| {
-        let mut header = header(mode);
-        header.set_size(text.len() as u64);
-        tar.append_data(&mut header, path, text)
-    };
-    text(&mut tar, DOCKERFILE, image.dockerfile.text.as_bytes(), 0o644)?;
-    for (path, entry) in &image.context.entries {
-        match entry {
-            ContextEntry::File { source, mode, .. } => {
-                text(&mut tar, path, &std::fs::read(artifacts.project.join(source.as_str()))?, *mode)?;
-            }
-            ContextEntry::Text { text: content, mode } => text(&mut tar, path, content.as_bytes(), *mode)?,
-            ContextEntry::Folder { mode } => {
-                let mut header = header(*mode);
-                header.set_entry_type(tar::EntryType::Directory);
-                header.set_size(0);
-                tar.append_data(&mut header, path, std::io::empty())?;
-            }
-            ContextEntry::Link { target } => {
-                let mut header = header(0o777);
-                header.set_entry_type(tar::EntryType::Symlink);
-                header.set_size(0);
-                tar.append_link(&mut header, path, target)?;
-            }
-            ContextEntry::Artifact { packed, .. } => {
-                let file = artifacts.packed.get(path).ok_or(std::io::ErrorKind::NotFound)?;
-                let mode = match packed {
-                    PackedAs::File { mode } => *mode,
-                    PackedAs::Tar { .. } => 0o644,
-                };
-                text(&mut tar, path, &std::fs::read(file)?, mode)?;
-            }
-        }
-    }
-    tar.into_inner()
-}
-
-fn header(mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(mode);
-    header.set_mtime(0);
-    header
 }
 
 /// `Step 3/7 : RUN ..`, `STEP 3/7: RUN ..`: the number of the instruction, counting from 1.

@@ -8,6 +8,7 @@ mod context;
 mod output;
 mod registry;
 mod secrets;
+mod tarball;
 
 pub use output::clean as clean_output;
 pub use secrets::examine as examine_secrets;
@@ -129,7 +130,7 @@ impl Engine for Docker {
             }
             None => {
                 tokio::select! {
-                    result = classic::build(&self.client, image, artifacts, options, events) => result?,
+                    result = classic::build(&self.client, image, files, options, events) => result?,
                     () = cancel.cancelled() => return Err(EngineError::Cancelled),
                 }
                 false

@@ -2,7 +2,7 @@
 //! does not have yet (tonistiigi/fsutil, `send.go`).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub enum Content {
 }
 
 #[derive(Clone, Debug)]
-enum Entry {
+pub enum Entry {
     File { content: Content, size: u64, mode: u32, stamp: i64 },
     Folder { mode: u32 },
     Link { target: String },
@@ -76,6 +76,11 @@ impl Files {
 
     pub fn link(&mut self, path: &str, target: &str) {
         self.insert(path, Entry::Link { target: target.to_owned() });
+    }
+
+    /// All there is, folders before what is in them, and the modification time of all, in seconds since the epoch.
+    pub fn entries(&self) -> (impl Iterator<Item = (String, &Entry)>, i64) {
+        (self.entries.iter().map(|(parts, entry)| (parts.join("/"), entry)), self.time)
     }
 
     fn insert(&mut self, path: &str, entry: Entry) {
@@ -206,6 +211,11 @@ async fn transfer(
     Ok(())
 }
 
+/// What is said of a file that is not any more as the plan saw it.
+pub fn changed(path: &Path) -> String {
+    format!("`{}` changed while it was built: run f3s again", path.display())
+}
+
 async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(), Status> {
     let data = |data: Vec<u8>| Packet { id, data, ..Packet::default() };
     match content {
@@ -229,7 +239,7 @@ async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(),
             }
             let found = crate::digest::hex(hasher.finalize());
             if digest.as_ref().is_some_and(|digest| *digest != found) {
-                return Err(Status::aborted(format!("`{}` changed while it was built: run f3s again", path.display())));
+                return Err(Status::aborted(changed(path)));
             }
         }
     }

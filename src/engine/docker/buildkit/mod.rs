@@ -10,6 +10,6 @@ mod status;
 /// of thousands of steps, in frames of a few bytes each; with a small window they are taken for an attack.
 const WINDOW: u32 = (1 << 31) - 1;
 
-pub use filesync::{Content, Files};
+pub use filesync::{Content, Entry, Files, changed, received};
 pub use session::Offer;
 pub use solve::{Builder, Request};
