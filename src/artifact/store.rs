@@ -17,6 +17,7 @@ use crate::config::Mirrors;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::Events;
+use crate::folders;
 use crate::recipe::address::shown;
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
 
@@ -41,7 +42,7 @@ impl Store {
         let root = cache.join(FOLDER);
         for folder in ["blobs", "sources", "packed", "locks", "partial"] {
             let folder = root.join(folder);
-            std::fs::create_dir_all(&folder).map_err(|error| {
+            folders::make(&folder).map_err(|error| {
                 let message = format!("the artifact store `{}` cannot be made: {error}", folder.display());
                 io::Error::new(error.kind(), message)
             })?;
@@ -175,7 +176,7 @@ impl Store {
             .or_default()
             .clone();
         let task = mutex.lock_owned().await;
-        let file = File::create(self.root.join("locks").join(key))?;
+        let file = folders::lock_file(&self.root.join("locks").join(key))?;
         // Asked for again and again: a thread that waits for a lock could not be cancelled.
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {

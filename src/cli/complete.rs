@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 
 use super::project;
+use crate::folders;
 use crate::recipe::{Param, Value};
 use crate::script::reference;
 
@@ -84,7 +85,7 @@ fn folder() -> Option<PathBuf> {
         };
     }
     // No shell has expanded it yet.
-    let home = |rest: &str| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest));
+    let home = |rest: &str| Some(folders::home()?.join(rest));
     Some(match named {
         None => here,
         Some(named) => match named.strip_prefix("~/").and_then(home) {

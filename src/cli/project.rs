@@ -8,6 +8,7 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
+use crate::folders;
 use crate::graph::Graph;
 use crate::pipeline;
 use crate::plan::{Plan, PlanOptions, Present};
@@ -34,6 +35,8 @@ pub struct Location {
     pub root: PathBuf,
     /// The folder that f3s works in: paths of recipes are relative to it.
     pub here: PathBuf,
+    /// f3s's cache folder.
+    pub cache: PathBuf,
 }
 
 impl Location {
@@ -53,13 +56,14 @@ impl Location {
             Some(folder)
         });
         let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
-        Ok(Location { root, here })
+        let cache = folders::cache().map_err(|error| Failure::Wrong(error.into(), Sources::default()))?;
+        Ok(Location { root, here, cache })
     }
 
     /// Where the logs of the project's images are kept.
     pub fn logs(&self) -> PathBuf {
         let root = crate::digest::of(self.root.as_os_str().as_encoded_bytes());
-        cache_folder().join("logs").join(&root[..16])
+        self.cache.join("logs").join(&root[..16])
     }
 
     /// The files that settings are read from, whether they exist or not.
@@ -75,7 +79,7 @@ impl Project {
         Project::at(global, Location::find(global, words)?)
     }
 
-    pub fn at(global: &Global, Location { root, here }: Location) -> Result<Project, Failure> {
+    pub fn at(global: &Global, Location { root, here, cache }: Location) -> Result<Project, Failure> {
         let mut config = read_config(&root)?;
         if config.jobs == Some(0) {
             let error =
@@ -89,7 +93,6 @@ impl Project {
         let context = std::env::var_os("DOCKER_CONTEXT").is_some_and(|name| !name.is_empty());
         // The environment wins over the file, also where it chooses a context.
         config.engine.host = global.host.clone().or(config.engine.host.take().filter(|_| !context));
-        let cache = cache_folder();
         let world = Disk::new(&root, Some(&cache)).map_err(|error| {
             let error = Diagnostic::error(format!("the project's folder `{}`: {error}", root.display()));
             Failure::Wrong(error.into(), Sources::default())
@@ -99,7 +102,7 @@ impl Project {
     }
 
     pub fn location(&self) -> Location {
-        Location { root: self.root.clone(), here: self.here.clone() }
+        Location { root: self.root.clone(), here: self.here.clone(), cache: self.cache.clone() }
     }
 
     /// What was asked for; `app[jdk=11]`, as plans call a variant, is `app` with `--set app.jdk=11`.
@@ -196,16 +199,6 @@ fn read_config(root: &Path) -> Result<Config, Failure> {
         sources.insert(shown.as_str(), text.as_str());
         Failure::Wrong(Diagnostics::from(diagnostic), sources)
     })
-}
-
-/// `F3S_CACHE_DIR`, else `f3s` in the user's cache folder.
-pub fn cache_folder() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("F3S_CACHE_DIR")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("f3s")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/f3s")))
-        // Nobody else's: what lies there is trusted.
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("f3s-cache-{}", rustix::process::getuid().as_raw())))
 }
 
 /// The recipes of the project that a folder belongs to, for completion.

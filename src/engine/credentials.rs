@@ -11,6 +11,8 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::folders;
+
 /// How the Docker configuration calls Docker Hub.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
@@ -59,7 +61,7 @@ impl Credentials {
     /// `DOCKER_CONFIG`, else `~/.docker`.
     pub fn of_user() -> Credentials {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Credentials { folder: set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker"))) }
+        Credentials { folder: set("DOCKER_CONFIG").or_else(|| folders::home().map(|home| home.join(".docker"))) }
     }
 
     /// The folder of the Docker configuration, whether it exists or not.

@@ -13,6 +13,7 @@ use super::diagnostic::Style;
 use super::{Plain, Report};
 use crate::diagnostic::Sources;
 use crate::event::Event;
+use crate::folders;
 
 /// Runs whose logs are kept, for every image.
 pub const KEPT: usize = 3;
@@ -48,7 +49,7 @@ impl Logs {
 
     /// Starts a log; the oldest ones go.
     fn begin(&mut self, name: &str) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
+        folders::make(&self.folder)?;
         let file = create(&self.folder, name)?;
         self.open.insert(name.to_owned(), Plain::new(file, self.sources.clone(), Style::PLAIN));
         for old in Self::files(&self.folder).remove(name).into_iter().flatten().skip(KEPT) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Stat, World};
 use crate::digest;
+use crate::folders;
 use crate::path::ProjectPath;
 
 /// A file whose time stamp is this young when it is read may change again within the same tick of the clock: its
@@ -218,7 +219,7 @@ impl Drop for Disk {
 
 fn write_atomically(file: &Path, known: &BTreeMap<PathBuf, (Identity, String)>) -> io::Result<()> {
     let folder = file.parent().expect("the cache file stands in a folder");
-    std::fs::create_dir_all(folder)?;
+    folders::make(folder)?;
     let mut next = tempfile::NamedTempFile::new_in(folder)?;
     next.write_all(&serde_json::to_vec(known)?)?;
     next.persist(file)?;

@@ -6,6 +6,7 @@ mod diagnostics;
 mod downloads;
 mod examples;
 mod fine;
+mod folders;
 mod golden;
 mod library;
 mod project;

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 
 use crate::diagnostic::Diagnostic;
+use crate::folders;
 
 /// How often a lock that another holds is tried.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -19,17 +19,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the lock; the file holds the process id of who has it. A link is not followed: it could lead to a file that
-    /// would be written over.
+    /// Waits for the lock; the file holds the process id of who has it.
     pub async fn take(path: &Path, say: &(dyn Fn(String) + Sync)) -> Result<Lock, Diagnostic> {
         let failed = |error: io::Error| Diagnostic::error(format!("the lock `{}`: {error}", path.display()));
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits() as i32);
-        let mut file = options.open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("it is no file")));
-        }
+        let mut file = folders::lock_file(path).map_err(failed)?;
         let mut has_said = false;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -61,24 +54,6 @@ fn holder(path: &Path) -> String {
     }
 }
 
-/// Makes a folder that only this user can write to, or makes sure that it is one.
-pub fn own_folder(path: &Path) -> Result<(), Diagnostic> {
-    let failed = |why: String| Diagnostic::error(format!("the folder `{}`: {why}", path.display()));
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error.to_string())),
-    }
-    let metadata = path.symlink_metadata().map_err(|error| failed(error.to_string()))?;
-    let is_own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    if !is_own || metadata.mode() & 0o022 != 0 {
-        return Err(
-            failed("it is not only this user's".to_owned()).hint("remove it, or give it to the user with mode 700")
-        );
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -107,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn links_fifos_and_folders_of_others_are_refused() {
+    async fn links_and_fifos_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (victim, link) = (folder.path().join("victim"), folder.path().join("link"));
         std::fs::write(&victim, "precious").unwrap();
@@ -118,16 +93,5 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
         assert!(made.success());
         assert!(Lock::take(&fifo, &|_| ()).await.is_err());
-
-        let own = folder.path().join("own");
-        own_folder(&own).unwrap();
-        own_folder(&own).unwrap();
-        assert_eq!(own.metadata().unwrap().mode() & 0o777, 0o700);
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(&own, mode).unwrap();
-        assert!(own_folder(&own).is_err());
-        let to_own = folder.path().join("to-own");
-        std::os::unix::fs::symlink(folder.path(), &to_own).unwrap();
-        assert!(own_folder(&to_own).is_err());
     }
 }

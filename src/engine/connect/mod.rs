@@ -12,6 +12,7 @@ use super::docker::Docker;
 use super::transport::{Address, Certificates};
 use crate::config::EngineConfig;
 use crate::diagnostic::Diagnostic;
+use crate::folders;
 pub use private::Private;
 
 /// Connects to the first engine that answers. `say` hears what the user should know.
@@ -31,7 +32,9 @@ pub async fn connect(config: &EngineConfig, start: bool, say: &(dyn Fn(String) +
         }
     }
     let private = Private::of_user();
-    if let Ok(docker) = Docker::connect(private.address()).await {
+    if private.is_ours()
+        && let Ok(docker) = Docker::connect(private.address()).await
+    {
         return Ok(docker);
     }
     let allowed = start && config.private.unwrap_or(true);
@@ -98,7 +101,7 @@ fn certificates_of_user() -> Option<Certificates> {
 fn usual_sockets() -> Vec<PathBuf> {
     let run = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let of_user = |name: &str| run.as_ref().map(|folder| folder.join(name));
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker/run/docker.sock"));
+    let home = folders::home().map(|home| home.join(".docker/run/docker.sock"));
     let all = [
         Some(PathBuf::from("/var/run/docker.sock")),
         of_user("docker.sock"),

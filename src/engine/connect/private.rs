@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::lock::{Lock, own_folder};
+use super::lock::Lock;
 use crate::diagnostic::Diagnostic;
 use crate::engine::docker::Docker;
 use crate::engine::transport::Address;
+use crate::folders;
 
 /// dockerd answers in a second or two; an old machine on a slow disk takes longer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,13 +39,19 @@ impl Private {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let folder = set("F3S_ENGINE_DIR").unwrap_or_else(|| match rustix::process::geteuid().is_root() {
             true => PathBuf::from("/var/lib/f3s/engine"),
-            false => set("HOME").unwrap_or_else(std::env::temp_dir).join(".local/share/f3s/engine"),
+            // Without a home there is no such engine, and nobody but root can make one there.
+            false => folders::home().unwrap_or_else(|| PathBuf::from("/")).join(".local/share/f3s/engine"),
         });
         Private { folder }
     }
 
     pub fn address(&self) -> Address {
         Address::Unix(self.socket())
+    }
+
+    /// Whether nobody else can have put an engine there.
+    pub fn is_ours(&self) -> bool {
+        folders::examine(&self.folder).is_ok()
     }
 
     fn socket(&self) -> PathBuf {
@@ -101,11 +108,11 @@ impl Private {
             return Err(Diagnostic::error("no engine answers, and only root can start one")
                 .hint("run f3s as root, start a rootless engine (`dockerd-rootless-setuptool.sh install`), or set DOCKER_HOST"));
         }
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|error| Diagnostic::error(format!("`{}` cannot be made: {error}", self.folder.display())))?;
+        let made = |folder: &Path| folders::make(folder).map_err(|error| Diagnostic::error(error.to_string()));
+        made(&self.folder).map_err(|error| error.hint("F3S_ENGINE_DIR names another folder for the private engine"))?;
         let _lock = Lock::take(&self.folder.join("lock"), say).await?;
         // Two that start at the same time trip over each other's rules of iptables.
-        own_folder(Path::new(MACHINE_FOLDER))?;
+        made(Path::new(MACHINE_FOLDER))?;
         let _machine = Lock::take(&Path::new(MACHINE_FOLDER).join("engine.lock"), say).await?;
         if Docker::connect(self.address()).await.is_ok() {
             return Ok(());

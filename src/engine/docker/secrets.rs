@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
+use crate::folders;
 use crate::plan::PlannedImage;
 use crate::recipe::{Run, SecretMount, SecretSource};
 
@@ -31,8 +32,7 @@ fn value(image: &PlannedImage, secret: &SecretMount) -> Result<Vec<u8>, Diagnost
             missing(format!("the secret `{}` is not there: the host variable {name} is not set", secret.id), hint)
         }),
         SecretSource::File(written) => {
-            let home = std::env::var_os("HOME").map(PathBuf::from);
-            let path = match (written.strip_prefix("~/"), home) {
+            let path = match (written.strip_prefix("~/"), folders::home()) {
                 (Some(rest), Some(home)) => home.join(rest),
                 _ => PathBuf::from(written),
             };
