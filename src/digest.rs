@@ -1,10 +1,11 @@
 //! SHA-256 in lower-case hexadecimal, 64 digits: how f3s writes all digests.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::file;
 
 /// The digest of bytes that are at hand.
 pub fn of(bytes: impl AsRef<[u8]>) -> String {
@@ -13,7 +14,7 @@ pub fn of(bytes: impl AsRef<[u8]>) -> String {
 
 /// The digest of a file's content, which is never in memory as a whole.
 pub fn of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = file::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {

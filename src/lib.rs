@@ -12,8 +12,8 @@
 //! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
-//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`folders`], [`pattern`] and [`shell`] are what all of
-//! them use.
+//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`file`], [`folders`], [`pattern`] and [`shell`] are what
+//! all of them use.
 
 pub mod artifact;
 pub mod cli;
@@ -22,6 +22,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod engine;
 pub mod event;
+pub mod file;
 pub mod folders;
 pub mod graph;
 pub mod path;

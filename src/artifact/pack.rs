@@ -51,12 +51,14 @@ impl<'a, W: Write> Packer<'a, W> {
             let (user, group) = chown.split_once(':').unwrap_or((chown, chown));
             (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
         });
-        let only = |pattern: &'a String| (pattern.as_str(), Patterns::new(std::slice::from_ref(pattern)), false);
+        // The script's are checked where they are written.
+        let compiled = |patterns: &[String]| Patterns::new(patterns).expect("patterns are checked");
+        let only = |pattern: &'a String| (pattern.as_str(), compiled(std::slice::from_ref(pattern)), false);
         Packer {
             name,
             strip: filter.strip as usize,
             only: filter.only.iter().map(only).collect(),
-            exclude: Patterns::new(&filter.exclude),
+            exclude: compiled(&filter.exclude),
             owner,
             links: BTreeMap::new(),
             kept: 0,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::path::ProjectPath;
-use crate::pattern::Patterns;
+use crate::pattern::{Matched, Patterns};
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
 use crate::world::{Stat, World};
 
@@ -71,6 +71,8 @@ fn json(value: &impl Serialize) -> String {
 pub struct Placed {
     pub path: String,
     pub folder: bool,
+    /// Nothing else lies in its folder: `*` there names it, where its own name means something else.
+    pub alone: bool,
 }
 
 /// Collects the entries of one image.
@@ -80,11 +82,13 @@ pub struct ContextBuilder<'a> {
     context: Context,
     writes: u32,
     copies: u32,
+    /// Entries of the project that were put there so far.
+    added: u64,
 }
 
 impl<'a> ContextBuilder<'a> {
     pub fn new(world: &'a dyn World, ignored: &'a Patterns) -> Self {
-        ContextBuilder { world, ignored, context: Context::default(), writes: 0, copies: 0 }
+        ContextBuilder { world, ignored, context: Context::default(), writes: 0, copies: 0, added: 0 }
     }
 
     pub fn finish(self) -> Context {
@@ -113,77 +117,150 @@ impl<'a> ContextBuilder<'a> {
         path
     }
 
-    /// A file or folder of the project with all that is in it, minus what `.dockerignore` and `exclude` leave out.
+    /// A file or folder of the project with all that is in it, minus what `.dockerignore` and `exclude` leave out; `None` when
+    /// that is all of it.
     ///
-    /// The path in the context is the path in the project. A copy with `exclude`, and one of the whole project, has a
-    /// folder of its own: what other steps bring must not come along.
-    pub fn project(&mut self, source: &str, exclude: &[String]) -> Result<Placed, Diagnostic> {
+    /// The path in the context is the path in the project, which reads best. What cannot be named there, or must not
+    /// meet what other steps bring (`exclude`, the whole project), has a folder of its own.
+    pub fn project(&mut self, source: &str, exclude: &[String]) -> Result<Option<Placed>, Diagnostic> {
         let path = ProjectPath::join("", source).expect("sources are paths of the project");
-        if path.as_str() == OWN || path.as_str().starts_with(&format!("{OWN}/")) {
-            let error =
-                Diagnostic::error(format!("`{path}` cannot be copied: f3s keeps files of its own under that name"));
-            return Err(error.hint("rename the folder"));
-        }
-        let prefix = if exclude.is_empty() && !path.as_str().is_empty() {
-            String::new()
+        let exclude = Patterns::new(exclude).map_err(|(index, invalid)| {
+            Diagnostic::error(format!("`{}` is no pattern: {}", exclude[index], invalid.0))
+        })?;
+        let alone = !path.as_str().is_empty() && !is_nameable(path.as_str());
+        let at = if alone {
+            format!("{}/{}", self.own_folder(), path.file_name())
+        } else if path.as_str().is_empty() {
+            self.own_folder()
+        } else if !exclude.is_empty() || is_reserved(path.as_str()) {
+            format!("{}/{path}", self.own_folder())
         } else {
-            self.copies += 1;
-            format!(".f3s/copy/{}/", self.copies)
+            path.as_str().to_owned()
         };
-        let exclude = Patterns::new(exclude);
-        let walk = Walk { root: path.clone(), prefix, exclude, links: 0 };
-        let count = self.context.entries.len();
-        let folder = self.add(&walk, &path)?;
-        let at = walk.at(&path);
-        if !folder && !self.context.entries.contains_key(&at) && self.context.entries.len() == count {
-            return Err(Diagnostic::error(format!("`{path}` is left out by `.dockerignore`"))
-                .hint("remove its pattern from `.dockerignore`, or except the file with `!`"));
-        }
-        Ok(Placed { path: at, folder })
+        self.place(&path, at, exclude, alone)
     }
 
-    /// Adds what stands at a path; true for a folder.
-    fn add(&mut self, walk: &Walk, path: &ProjectPath) -> Result<bool, Diagnostic> {
-        let failed = |error: std::io::Error| Diagnostic::error(format!("`{path}` cannot be read: {error}"));
+    /// As `project`, under a name that needs no quotes anywhere.
+    pub fn project_plainly(&mut self, source: &str) -> Result<Option<Placed>, Diagnostic> {
+        let path = ProjectPath::join("", source).expect("sources are paths of the project");
+        let at = match is_plain(path.as_str()) && !path.as_str().is_empty() && !is_reserved(path.as_str()) {
+            true => path.as_str().to_owned(),
+            false => self.own_folder(),
+        };
+        self.place(&path, at, Patterns::default(), false)
+    }
+
+    fn own_folder(&mut self) -> String {
+        self.copies += 1;
+        format!("{OWN}/copy/{}", self.copies)
+    }
+
+    fn place(
+        &mut self,
+        path: &ProjectPath,
+        at: String,
+        exclude: Patterns,
+        alone: bool,
+    ) -> Result<Option<Placed>, Diagnostic> {
+        let (root, left_out) = self.behind_links(path)?;
+        let matched = self.ignored.of(root.as_str());
+        // A folder that is left out may hold what is excepted.
+        if left_out || (matched.out && !self.may_hold_exceptions(&root)) {
+            return Ok(None);
+        }
+        let walk = Walk { root: root.clone(), at: at.clone(), exclude };
+        let before = self.added;
+        let folder = self.add(&walk, &root, &matched, &Matched::default())?;
+        if matched.out && self.added == before {
+            return Ok(None);
+        }
+        if root.as_str().is_empty() {
+            // Whatever its mode is, the image does not get it.
+            self.put(at.clone(), ContextEntry::Folder { mode: 0o755 });
+        }
+        Ok(Some(Placed { path: at, folder, alone }))
+    }
+
+    /// Docker gives up a folder that is left out when no exception can lead into it, also from above.
+    fn may_hold_exceptions(&self, path: &ProjectPath) -> bool {
+        let text = path.as_str();
+        let folders = text.match_indices('/').map(|(end, _)| &text[..end]).chain([text]);
+        folders.filter(|folder| self.ignored.matches(folder)).all(|folder| self.ignored.may_except_below(folder))
+    }
+
+    /// Where a path leads, and whether a link on the way is left out. `COPY` follows links that are named.
+    fn behind_links(&self, path: &ProjectPath) -> Result<(ProjectPath, bool), Diagnostic> {
+        let mut real = path.clone();
+        let mut left_out = false;
+        for _ in 0..MAX_LINKS {
+            let text = real.as_str().to_owned();
+            let folders = text.match_indices('/').map(|(end, _)| end).chain([text.len()]);
+            let mut moved = None;
+            for end in folders {
+                let at = ProjectPath::join("", &text[..end]).expect("a path of the project");
+                if let Stat::Link { target } = self.world.stat(&at).map_err(|error| unreadable(&at, &error))? {
+                    left_out |= self.ignored.matches(at.as_str());
+                    let behind = ProjectPath::join(at.folder(), &target).ok_or_else(|| {
+                        let error = Diagnostic::error(format!("`{at}` is a link that leaves the project"));
+                        error.hint("a recipe reads only its project: copy the file into it")
+                    })?;
+                    moved = ProjectPath::join(behind.as_str(), text[end..].trim_start_matches('/'));
+                    break;
+                }
+            }
+            match moved {
+                Some(moved) => real = moved,
+                None => return Ok((real, left_out)),
+            }
+        }
+        Err(Diagnostic::error(format!("`{path}` is a link that leads in a circle")))
+    }
+
+    fn put(&mut self, at: String, entry: ContextEntry) {
+        self.added += 1;
+        self.context.entries.insert(at, entry);
+    }
+
+    /// Adds what stands at a path; true for a folder. `ignored`, `excluded`: what the patterns say of it.
+    fn add(
+        &mut self,
+        walk: &Walk,
+        path: &ProjectPath,
+        ignored: &Matched,
+        excluded: &Matched,
+    ) -> Result<bool, Diagnostic> {
+        let failed = |error: std::io::Error| unreadable(path, &error);
+        let left_out = ignored.out || excluded.out;
         match self.world.stat(path).map_err(failed)? {
             Stat::Folder { mode } => {
-                let left_out = walk.excludes(path, self.ignored);
-                // A folder that is left out may hold a file that is excepted; else it is not even looked into.
-                if left_out && !self.ignored.has_exceptions() && !walk.exclude.has_exceptions() {
+                let dead = (ignored.out && !self.ignored.may_except_below(path.as_str()))
+                    || (excluded.out && !walk.exclude.may_except_below(walk.below(path)));
+                if dead {
                     return Ok(true);
                 }
-                if !path.as_str().is_empty() && !left_out {
-                    self.context.entries.insert(walk.at(path), ContextEntry::Folder { mode });
-                }
+                let before = self.added;
                 for name in self.world.list(path).map_err(failed)? {
                     let below = ProjectPath::join(path.as_str(), &name).expect("a name in a folder");
-                    self.add(walk, &below)?;
+                    let ignored = self.ignored.below(ignored, below.as_str());
+                    let excluded = walk.exclude.below(excluded, walk.below(&below));
+                    self.add(walk, &below, &ignored, &excluded)?;
+                }
+                // One that is left out is there for what is excepted in it.
+                if !path.as_str().is_empty() && (!left_out || self.added > before) {
+                    self.put(walk.at(path), ContextEntry::Folder { mode });
                 }
                 Ok(true)
             }
-            _ if walk.excludes(path, self.ignored) => Ok(false),
+            _ if left_out => Ok(false),
             Stat::File { size, mode } => {
                 let digest = self.world.digest(path).map_err(failed)?;
                 let entry = ContextEntry::File { source: path.clone(), size, mode, digest };
-                self.context.entries.insert(walk.at(path), entry);
+                self.put(walk.at(path), entry);
                 Ok(false)
             }
             Stat::Other => {
                 let error = Diagnostic::error(format!("`{path}` is neither file nor folder nor link"));
                 Err(error.hint("leave it out with `exclude` or `.dockerignore`"))
-            }
-            Stat::Link { target } if *path == walk.root => {
-                // `COPY` follows a link that is named; so the file behind it travels under the link's name.
-                let behind = ProjectPath::join(path.folder(), &target).ok_or_else(|| {
-                    let error = Diagnostic::error(format!("`{path}` is a link that leaves the project"));
-                    error.hint("a recipe reads only its project: copy the file into it")
-                })?;
-                let (prefix, exclude) = (format!("{}\0", walk.at(path)), walk.exclude.clone());
-                if walk.links == MAX_LINKS {
-                    return Err(Diagnostic::error(format!("`{path}` is a link that leads in a circle")));
-                }
-                let moved = Walk { root: behind.clone(), prefix, exclude, links: walk.links + 1 };
-                self.add(&moved, &behind)
             }
             Stat::Link { target }
                 if !target.starts_with('/') && ProjectPath::join(path.folder(), &target).is_none() =>
@@ -194,41 +271,59 @@ impl<'a> ContextBuilder<'a> {
             }
             // An absolute one means a path of the image: nothing of the host is read.
             Stat::Link { target } => {
-                self.context.entries.insert(walk.at(path), ContextEntry::Link { target });
+                self.put(walk.at(path), ContextEntry::Link { target });
                 Ok(false)
             }
         }
     }
 }
 
+fn unreadable(path: &ProjectPath, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("`{path}` cannot be read: {error}"))
+}
+
 /// The folder of the context in which f3s puts what comes from elsewhere.
 const OWN: &str = ".f3s";
 
 /// Links that are followed before they are taken for a circle.
-const MAX_LINKS: u32 = 16;
+const MAX_LINKS: u32 = 40;
 
 /// One copy while its files are collected.
 struct Walk {
+    /// What is copied, and where in the context it comes to lie.
     root: ProjectPath,
-    /// What stands before a project path in the context; with a final NUL it takes the place of `root`.
-    prefix: String,
+    at: String,
     exclude: Patterns,
-    /// How many links led here.
-    links: u32,
 }
 
 impl Walk {
     fn at(&self, path: &ProjectPath) -> String {
-        match self.prefix.strip_suffix('\0') {
-            Some(instead) => format!("{instead}{}", &path.as_str()[self.root.as_str().len()..]),
-            None => format!("{}{}", self.prefix, path.as_str()).trim_end_matches('/').to_owned(),
+        match self.below(path) {
+            "" => self.at.clone(),
+            below => format!("{}/{below}", self.at),
         }
     }
 
-    fn excludes(&self, path: &ProjectPath, ignored: &Patterns) -> bool {
-        let below = path.as_str().strip_prefix(self.root.as_str()).unwrap_or_default().trim_start_matches('/');
-        ignored.matches(path.as_str()) || (!below.is_empty() && self.exclude.matches(below))
+    /// The path as `exclude` sees it.
+    fn below<'p>(&self, path: &'p ProjectPath) -> &'p str {
+        path.as_str().strip_prefix(self.root.as_str()).unwrap_or_default().trim_start_matches('/')
     }
+}
+
+/// True for a path that `COPY` can name as it is: no pattern, and nothing that cannot travel in a header.
+fn is_nameable(path: &str) -> bool {
+    !path.contains(['*', '?', '[', '\\']) && !path.contains(char::is_control)
+}
+
+/// True for a path under which the context holds something of f3s's own, or under which the engine looks for something.
+fn is_reserved(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    first == OWN || first.ends_with(super::ignore::FILE)
+}
+
+/// True for a path that means itself wherever it stands.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|name| plain(name) == name && !name.starts_with('-'))
 }
 
 /// A file name in the context that needs no quotes anywhere; the file's name in the image is another matter.

@@ -1,6 +1,6 @@
 //! Steps: what one host call records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -160,8 +160,11 @@ pub enum SecretSource {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Copy {
     pub from: CopySource,
-    /// Paths within the source: project paths for files next to the recipe, absolute paths otherwise.
+    /// Paths within the source: project paths for files next to the recipe; else absolute ones, in which `*`, `?`, `[..]` and
+    /// `\` are those of `COPY`.
     pub sources: Vec<String>,
+    /// Those of the project that a pattern found: what is left out of the build context is skipped.
+    pub found: BTreeSet<String>,
     /// Absolute path in the image, or relative to the working directory; ends in `/` for a folder.
     pub target: String,
     pub chown: Option<String>,

@@ -8,6 +8,7 @@ use super::origin;
 use super::recorder::Recording;
 use crate::diagnostic::{Diagnostic, Origin, nearest};
 use crate::path::ProjectPath;
+use crate::pattern::Patterns;
 use crate::recipe::{StepKind, Value};
 
 pub type Outcome<T> = Result<T, Box<EvalAltResult>>;
@@ -221,12 +222,10 @@ impl<'a, 'c> Call<'a, 'c> {
     /// A pattern as `.dockerignore` knows them.
     pub fn patterns(&self, what: &str, value: &Dynamic) -> Outcome<Vec<String>> {
         let patterns = self.texts(what, value)?;
-        for pattern in &patterns {
-            if let Err(error) = globset::Glob::new(pattern) {
-                return self.fail(format!("`{pattern}` is no pattern: {error}"));
-            }
+        match Patterns::new(&patterns) {
+            Ok(_) => Ok(patterns),
+            Err((number, error)) => self.fail(format!("`{}` is no pattern: {}", patterns[number], error.0)),
         }
-        Ok(patterns)
     }
 
     /// A path next to the script that the user's line stands in; it must not leave the project.

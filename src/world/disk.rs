@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Stat, World};
 use crate::digest;
+use crate::file;
 use crate::folders;
 use crate::path::ProjectPath;
 
@@ -135,12 +136,7 @@ impl Disk {
 
 impl World for Disk {
     fn read(&self, path: &ProjectPath) -> io::Result<Arc<[u8]>> {
-        let full = self.locate_target(path)?;
-        let metadata = std::fs::metadata(&full)?;
-        if !metadata.is_file() && !metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-        }
-        Ok(std::fs::read(full)?.into())
+        Ok(file::read(&self.locate_target(path)?)?.into())
     }
 
     fn stat(&self, path: &ProjectPath) -> io::Result<Stat> {

@@ -4,6 +4,7 @@ mod artifacts;
 mod checks;
 mod classic;
 mod connections;
+mod copies;
 mod door;
 mod failures;
 mod fine;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Data that every room may use.
-const EVERYWHERE: &[&str] = &["diagnostic", "digest", "folders", "path", "pattern", "shell"];
+const EVERYWHERE: &[&str] = &["diagnostic", "digest", "file", "folders", "path", "pattern", "shell"];
 
 /// A room and the rooms it may know.
 const TABLE: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("digest", &[]),
+    ("file", &[]),
     ("folders", &[]),
     ("path", &[]),
     ("pattern", &[]),

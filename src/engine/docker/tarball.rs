@@ -79,7 +79,7 @@ struct Verified {
 
 impl Verified {
     fn open(path: &Path, size: u64) -> io::Result<Verified> {
-        let file = File::open(path)
+        let file = crate::file::open(path)
             .map_err(|error| io::Error::new(error.kind(), format!("`{}` cannot be read: {error}", path.display())))?;
         Ok(Verified { file: BufReader::with_capacity(PIECE, file), left: size, hasher: Sha256::new() })
     }

@@ -2,7 +2,7 @@
 
 use super::quote;
 use crate::diagnostic::Diagnostic;
-use crate::plan::context::ContextBuilder;
+use crate::plan::context::{ContextBuilder, Placed};
 use crate::recipe::{Command, Healthcheck, Mount, MountKind, StepKind};
 
 pub fn copy_flags(from: Option<&str>, chown: Option<&str>, chmod: Option<&str>) -> Vec<String> {
@@ -10,37 +10,44 @@ pub fn copy_flags(from: Option<&str>, chown: Option<&str>, chmod: Option<&str>) 
     flags.into_iter().filter_map(|(name, value)| value.map(|value| format!("--{name}={value}"))).collect()
 }
 
+/// `sources`: words, as the functions below make them.
 pub fn copy(flags: &[String], sources: &[String], target: &str) -> String {
-    let sources = sources.iter().map(|source| source_word(source));
-    let words: Vec<String> = sources.chain([quote::expanded(target)]).collect();
+    let target = protected(quote::expanded(target));
+    let words: Vec<&str> = sources.iter().map(String::as_str).chain([&*target]).collect();
     let flags: String = flags.iter().map(|flag| format!("{flag} ")).collect();
-    if words.iter().any(|word| word.contains(char::is_whitespace)) {
+    // A line that ends in `\` would go on with the next one.
+    if words.iter().any(|word| word.contains(char::is_whitespace)) || target.ends_with('\\') {
         return format!("COPY {flags}{}", quote::json(&words));
     }
     format!("COPY {flags}{}", words.join(" "))
 }
 
 pub fn add(source: &str, folder: &str) -> String {
-    copy(&[], &[source.to_owned()], folder).replacen("COPY", "ADD", 1)
+    copy(&[], &[literal(source)], folder).replacen("COPY", "ADD", 1)
 }
 
-/// A source names one file: characters that would make it a pattern are escaped.
-fn source_word(source: &str) -> String {
-    let mut word = String::new();
-    for c in source.chars() {
-        match c {
-            // The word is read twice: for variables, then as a pattern.
-            '*' | '?' | '[' | '\\' => word.push_str("\\\\"),
-            '$' | '"' | '\'' => word.push('\\'),
-            _ => {}
-        }
-        if c == '\\' {
-            word.push_str("\\\\");
-        } else {
-            word.push(c);
-        }
+/// The word of a source that names one path of the context, which is no pattern.
+pub fn literal(path: &str) -> String {
+    protected(quote::expanded(path))
+}
+
+/// The word of a source in another image, in which `*`, `?`, `[..]` and `\` mean what they mean to `COPY`.
+pub fn pattern(path: &str) -> String {
+    quote::expanded(path)
+}
+
+/// The word of a source of the project.
+pub fn placed(placed: &Placed) -> String {
+    match placed.path.rsplit_once('/').filter(|_| placed.alone) {
+        Some((folder, _)) => format!("{}/*", literal(folder)),
+        None => literal(&placed.path),
     }
-    word
+}
+
+/// A word that is neither a flag nor a heredoc.
+fn protected(word: String) -> String {
+    let heredoc = word.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with("<<");
+    if word.starts_with('-') || heredoc { format!("./{word}") } else { word }
 }
 
 /// The flag of a mount; what it binds joins the context.
@@ -50,10 +57,15 @@ pub fn mount(mount: &Mount, context: &mut ContextBuilder) -> Result<String, Diag
         MountKind::Cache { id } => format!("--mount=type=cache,id={},target={target}", plain(id)?),
         MountKind::Tmpfs => format!("--mount=type=tmpfs,target={target}"),
         MountKind::Bind { source } => {
-            let placed = context.project(source.as_str(), &[])?;
+            let placed = context.project_plainly(source.as_str())?.ok_or_else(|| left_out(source.as_str()))?;
             format!("--mount=type=bind,source={},target={target}", plain(&placed.path)?)
         }
     })
+}
+
+pub fn left_out(path: &str) -> Diagnostic {
+    let error = Diagnostic::error(format!("`{path}` is left out by `.dockerignore`"));
+    error.hint("remove its pattern from `.dockerignore`, or except the file with `!`")
 }
 
 /// What stands in the flag of a mount, which is read as CSV, as a word and for variables.

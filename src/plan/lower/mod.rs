@@ -166,13 +166,13 @@ impl Lowerer<'_> {
             StepKind::Write(write) => {
                 let source = self.write_source(write);
                 let flags = instruction::copy_flags(None, write.chown.as_deref(), write.chmod.as_deref());
-                self.out.layer(&instruction::copy(&flags, &[source], &write.target), &[number]);
+                self.out.layer(&instruction::copy(&flags, &[instruction::literal(&source)], &write.target), &[number]);
                 Ok(())
             }
             StepKind::Place(place) => {
                 let source = self.place_source(place);
                 let flags = instruction::copy_flags(None, place.chown.as_deref(), place.chmod.as_deref());
-                self.out.layer(&instruction::copy(&flags, &[source], &place.target), &[number]);
+                self.out.layer(&instruction::copy(&flags, &[instruction::literal(&source)], &place.target), &[number]);
                 Ok(())
             }
             StepKind::Unpack(unpack) => {
@@ -270,9 +270,11 @@ impl Lowerer<'_> {
 
     fn copy(&mut self, copy: &Copy, number: usize) -> Result<(), Diagnostic> {
         let from = self.copy_from(&copy.from);
-        let sources = match &copy.from {
-            CopySource::Project => self.project_sources(copy)?.into_iter().map(|placed| placed.path).collect(),
-            CopySource::Stage(_) | CopySource::Image(_) => copy.sources.clone(),
+        let sources: Vec<String> = match &copy.from {
+            CopySource::Project => self.project_sources(copy)?.iter().map(instruction::placed).collect(),
+            CopySource::Stage(_) | CopySource::Image(_) => {
+                copy.sources.iter().map(|source| instruction::pattern(source)).collect()
+            }
         };
         let flags = instruction::copy_flags(from.as_deref(), copy.chown.as_deref(), copy.chmod.as_deref());
         self.out.layer(&instruction::copy(&flags, &sources, &copy.target), &[number]);
@@ -291,7 +293,19 @@ impl Lowerer<'_> {
     }
 
     fn project_sources(&mut self, copy: &Copy) -> Result<Vec<super::context::Placed>, Diagnostic> {
-        copy.sources.iter().map(|source| self.context.project(source, &copy.exclude)).collect()
+        let mut sources = Vec::new();
+        for source in &copy.sources {
+            match self.context.project(source, &copy.exclude)? {
+                Some(placed) => sources.push(placed),
+                None if copy.found.contains(source) => {}
+                None => return Err(instruction::left_out(source)),
+            }
+        }
+        if sources.is_empty() {
+            let error = Diagnostic::error("all files that the pattern matches are left out by `.dockerignore`");
+            return Err(error.hint("remove their pattern from `.dockerignore`, or except some with `!`"));
+        }
+        Ok(sources)
     }
 
     fn write_source(&mut self, write: &Write) -> String {

@@ -1,5 +1,6 @@
 //! Files next to the recipe, from other images, and written in place.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use rhai::plugin::*;
@@ -37,28 +38,30 @@ pub fn existing(call: &Call, written: &str) -> Outcome<ProjectPath> {
     }
 }
 
-/// As `existing`, with `*`, `?` and `[..]` in the last component matched against the folder.
-fn matching(call: &Call, written: &str) -> Outcome<Vec<ProjectPath>> {
+/// As `existing`, with `*`, `?` and `[..]` in the last component matched against the folder; true when they found it.
+fn matching(call: &Call, written: &str) -> Outcome<(Vec<ProjectPath>, bool)> {
     if !written.contains(['*', '?', '[']) {
-        return Ok(vec![existing(call, written)?]);
+        return Ok((vec![existing(call, written)?], false));
     }
     let pattern = call.project_path("path", written)?;
-    let glob = match globset::Glob::new(pattern.file_name()) {
-        Ok(glob) => glob.compile_matcher(),
-        Err(error) => return call.fail(format!("`{written}` is no pattern: {error}")),
-    };
     let folder = ProjectPath::join(pattern.folder(), "").expect("a folder of the project");
     let world = call.recording.lock().project.world.clone();
+    let glob = globset::Glob::new(pattern.file_name()).map(|glob| glob.compile_matcher());
     let names = world.list(&folder).unwrap_or_default();
-    let matches: Vec<_> = names
-        .iter()
-        .filter(|name| glob.is_match(name))
-        .filter_map(|name| ProjectPath::join(folder.as_str(), name))
-        .collect();
-    if matches.is_empty() {
-        return call.fail(format!("`{written}` matches no file in `{folder}`"));
+    let is_match = |name: &&String| glob.as_ref().is_ok_and(|glob| glob.is_match(name));
+    let matches: Vec<_> =
+        names.iter().filter(is_match).filter_map(|name| ProjectPath::join(folder.as_str(), name)).collect();
+    if !matches.is_empty() {
+        return Ok((matches, true));
     }
-    Ok(matches)
+    // The characters may be those of a file's name.
+    if names.iter().any(|name| name == pattern.file_name()) {
+        return Ok((vec![pattern], false));
+    }
+    match glob {
+        Ok(_) => call.fail(format!("`{written}` matches no file in `{folder}`")),
+        Err(error) => call.fail(format!("`{written}` is no pattern: {error}")),
+    }
 }
 
 #[export_module]
@@ -66,13 +69,15 @@ pub mod functions {
     /// Copies files into the image: files next to the recipe, or from a stage or another image.
     ///
     /// `sources` is one path or a list of them, relative to the script, with `*` and `?` in the last component; with
-    /// `from` they are absolute paths there. A copied folder brings its content, as `COPY` does. `target` ends in `/` when
-    /// there are several. Needs no shell.
+    /// `from` they are absolute paths there, and `COPY`'s patterns (`*`, `?`, `[..]`; a `[` is
+    /// `[[]`). A copied folder brings its content, as `COPY` does. `target` ends in `/` when there are several. What
+    /// `.dockerignore` leaves out of a folder or of a pattern's matches stays out. Needs no shell.
     ///
     /// Options: `from` (a stage's handle or name, a handle of `image()`, a recipe's name or an image reference),
-    /// `chown` (`user[:group]`), `chmod` (octal string), `exclude` (pattern or list of them, relative to the source).
+    /// `chown` (`user[:group]`), `chmod` (octal string), `exclude` (pattern or list of them as in `.dockerignore`, relative
+    /// to the source).
     ///
-    /// Errors: a file that does not exist; a path or link that leaves the project.
+    /// Errors: a file that does not exist, or that `.dockerignore` leaves out; a path or link that leaves the project.
     ///
     /// ```rhai
     /// copy("nginx.conf", "/etc/nginx/nginx.conf", #{ chmod: "644" });
@@ -90,10 +95,16 @@ pub mod functions {
         let options = call.options(&opts, COPY_OPTIONS)?;
         let from = options.get("from", copy_source)?.unwrap_or(CopySource::Project);
         let exclude = options.patterns("exclude")?;
+        let mut found = BTreeSet::new();
         let sources = if from == CopySource::Project {
             let mut paths = Vec::new();
             for source in &written {
-                paths.extend(matching(&call, source)?.into_iter().map(|path| path.as_str().to_owned()));
+                let (matches, by_pattern) = matching(&call, source)?;
+                let matches: Vec<String> = matches.iter().map(|path| path.as_str().to_owned()).collect();
+                if by_pattern {
+                    found.extend(matches.iter().cloned());
+                }
+                paths.extend(matches);
             }
             paths
         } else {
@@ -112,7 +123,7 @@ pub mod functions {
             return Err(raise(error.hint(format!("for a folder write `{target}/`"))));
         }
         let (chown, chmod) = (options.owner("chown")?, options.mode("chmod")?);
-        call.record(StepKind::Copy(Copy { from, sources, target, chown, chmod, exclude }));
+        call.record(StepKind::Copy(Copy { from, sources, found, target, chown, chmod, exclude }));
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 //! does not have yet (tonistiigi/fsutil, `send.go`).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,11 +43,27 @@ pub enum Entry {
     Link { target: String },
 }
 
+/// A path in the order of a walk: a folder comes before what is in it, and both before its longer-named siblings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct InTree(Box<str>);
+
+impl Ord for InTree {
+    fn cmp(&self, other: &InTree) -> std::cmp::Ordering {
+        let slash_first = |byte| if byte == b'/' { 0 } else { byte };
+        self.0.bytes().map(slash_first).cmp(other.0.bytes().map(slash_first))
+    }
+}
+
+impl PartialOrd for InTree {
+    fn partial_cmp(&self, other: &InTree) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// One folder that BuildKit may ask for: files by their path, in the order that fsutil wants.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
-    /// By path components, so that a folder comes before what is in it and before its longer-named siblings.
-    entries: BTreeMap<Vec<String>, Entry>,
+    entries: BTreeMap<InTree, Entry>,
     /// Seconds since the epoch of all files' modification time.
     time: i64,
 }
@@ -79,16 +97,21 @@ impl Files {
     }
 
     /// All there is, folders before what is in them, and the modification time of all, in seconds since the epoch.
-    pub fn entries(&self) -> (impl Iterator<Item = (String, &Entry)>, i64) {
-        (self.entries.iter().map(|(parts, entry)| (parts.join("/"), entry)), self.time)
+    pub fn entries(&self) -> (impl Iterator<Item = (&str, &Entry)>, i64) {
+        (self.entries.iter().map(|(path, entry)| (&*path.0, entry)), self.time)
     }
 
     fn insert(&mut self, path: &str, entry: Entry) {
-        let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-        for length in 1..parts.len() {
-            self.entries.entry(parts[..length].to_vec()).or_insert(Entry::Folder { mode: 0o755 });
+        // Upwards only as far as folders are new: a path has as many as it has parts.
+        let mut folder = path;
+        while let Some((above, _)) = folder.rsplit_once('/') {
+            folder = above;
+            match self.entries.entry(InTree(folder.into())) {
+                MapEntry::Vacant(vacant) => _ = vacant.insert(Entry::Folder { mode: 0o755 }),
+                MapEntry::Occupied(_) => break,
+            }
         }
-        self.entries.insert(parts, entry);
+        self.entries.insert(InTree(path.into()), entry);
     }
 
     fn stat(&self, path: &str, entry: &Entry) -> Stat {
@@ -102,16 +125,13 @@ impl Files {
         }
     }
 
-    /// What a request for these paths is given; everything where it names none or names patterns.
-    fn wanted(&self, follow: &[String]) -> Vec<(String, &Entry)> {
-        let all = self.entries.iter().map(|(parts, entry)| (parts.join("/"), entry));
-        let follow: Vec<&str> = follow.iter().map(|path| path.trim_matches('/')).collect();
-        let everything = follow.is_empty() || follow.iter().any(|path| matches!(*path, "" | "."));
-        if everything || follow.iter().any(|path| path.contains(['*', '?', '[', '\\'])) {
-            return all.collect();
-        }
-        let below = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        all.filter(|(path, _)| follow.iter().any(|f| path == f || below(path, f) || below(f, path))).collect()
+    /// What a request for these paths is given: everything, for the context holds what is copied and nothing else. So it
+    /// does not matter that paths come encoded, or as patterns. Only the engine's own question for an ignore file
+    /// names paths that mean something here, and there is none.
+    fn wanted(&self, follow: &[String]) -> impl Iterator<Item = (&str, &Entry)> {
+        let ignore_file = !follow.is_empty() && follow.iter().all(|path| path.ends_with(".dockerignore"));
+        let all = self.entries.iter().map(|(path, entry)| (&*path.0, entry));
+        all.take(if ignore_file { 0 } else { usize::MAX })
     }
 }
 
@@ -146,8 +166,8 @@ impl FileSync for FileSyncService {
         let follow = [values("followpaths"), values("include-patterns")].concat();
         let mut stats = Vec::new();
         let mut contents = BTreeMap::new();
-        for (number, (path, entry)) in files.wanted(&follow).into_iter().enumerate() {
-            stats.push(files.stat(&path, entry));
+        for (number, (path, entry)) in files.wanted(&follow).enumerate() {
+            stats.push(files.stat(path, entry));
             if let Entry::File { content, .. } = entry {
                 contents.insert(number as u32, content.clone());
             }
@@ -226,7 +246,12 @@ async fn send_content(content: &Content, id: u32, sender: &Sender) -> Result<(),
         }
         Content::Path { path, digest } => {
             let failed = |error| Status::internal(format!("`{}` cannot be read: {error}", path.display()));
-            let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+            let opened = tokio::task::spawn_blocking({
+                let path = path.clone();
+                move || crate::file::open(&path)
+            });
+            let opened = opened.await.map_err(io::Error::other).and_then(|opened| opened).map_err(failed)?;
+            let mut file = tokio::fs::File::from_std(opened);
             let mut buffer = vec![0; CHUNK];
             let mut hasher = Sha256::new();
             loop {
@@ -258,10 +283,10 @@ mod tests {
         }
         let paths = |follow: &[&str]| {
             let follow: Vec<String> = follow.iter().map(|path| (*path).to_owned()).collect();
-            files.wanted(&follow).into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+            files.wanted(&follow).map(|(path, _)| path.to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(paths(&[]), ["a", "a/b", "a/b-c", "a/b-c/d", "a-b"]);
-        assert_eq!(paths(&["/a/b-c"]), ["a", "a/b-c", "a/b-c/d"]);
+        assert_eq!(paths(&["%C3%BC"]), paths(&[]));
         assert_eq!(paths(&[".dockerignore"]), [] as [&str; 0]);
     }
 
@@ -270,8 +295,8 @@ mod tests {
         let stamp = |text: &str| {
             let mut files = Files::new(7);
             files.text("a", text, 0o644);
-            let (parts, entry) = files.entries.iter().next().unwrap();
-            files.stat(&parts.join("/"), entry).mod_time
+            let (path, entry) = files.entries.iter().next().unwrap();
+            files.stat(&path.0, entry).mod_time
         };
         assert_ne!(stamp("one"), stamp("two"));
         assert_eq!(stamp("one") / 1_000_000_000, 7);

@@ -1,0 +1,52 @@
+//! Opening files of the project, at whose paths anything may have come to stand meanwhile.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Opens a regular file for reading. Never waits: opening a pipe would, until somebody writes to it.
+///
+/// Errors: `InvalidInput` for what is neither file nor folder.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| {
+        // What a socket answers.
+        if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) { no_file() } else { error }
+    })?;
+    let kind = file.metadata()?;
+    // Reading a folder fails by itself, with the usual words.
+    if kind.is_file() || kind.is_dir() { Ok(file) } else { Err(no_file()) }
+}
+
+/// As `std::fs::read`, of a regular file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is neither file nor folder nor link")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        std::fs::write(path("file"), "text").unwrap();
+        for (name, kind) in [("pipe", ErrorKind::InvalidInput), ("socket", ErrorKind::InvalidInput)] {
+            assert_eq!(read(&path(name)).unwrap_err().kind(), kind, "{name}");
+        }
+        assert_eq!(read(Path::new("/dev/null")).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(read(&path("file")).unwrap(), b"text");
+    }
+}
