@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::complete;
+use crate::config::{Original, Replacement};
 use crate::script::Setting;
 
 /// The variable that names the registry.
@@ -22,7 +23,7 @@ pub struct Global {
     pub registry: Option<String>,
     /// Fetch what begins with FROM from TO instead; may be repeated
     #[arg(long = "mirror", value_name = "FROM=TO", value_parser = parse_mirror, global = true, help_heading = "Global options")]
-    pub mirrors: Vec<(String, String)>,
+    pub mirrors: Vec<(Original, Replacement)>,
     /// Address of the engine [default: the docker context, then the usual sockets]
     #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS", global = true, help_heading = "Global options")]
     pub host: Option<String>,
@@ -66,9 +67,9 @@ pub struct Select {
     pub set: Vec<Setting>,
 }
 
-fn parse_mirror(text: &str) -> Result<(String, String), String> {
+fn parse_mirror(text: &str) -> Result<(Original, Replacement), String> {
     let (from, to) = text.split_once('=').ok_or("write FROM=TO, two URL prefixes")?;
-    if from.is_empty() { Err("FROM is empty".to_owned()) } else { Ok((from.to_owned(), to.to_owned())) }
+    Ok((Original::try_from(from.to_owned())?, Replacement::try_from(to.to_owned())?))
 }
 
 fn parse_setting(text: &str) -> Result<Setting, String> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::args::Global;
 use super::failure::Failure;
 use super::output;
-use super::project::{FILE, Project};
+use super::project::Project;
+use super::settings::FILE;
 use crate::diagnostic::Diagnostic;
 
 #[derive(clap::Args)]

@@ -20,6 +20,7 @@ mod output;
 mod plan;
 mod project;
 mod prune;
+mod settings;
 mod signals;
 mod speaker;
 mod watch;

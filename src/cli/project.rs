@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::args::{Global, Select};
 use super::failure::Failure;
+use super::settings;
 use crate::config::Config;
-use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
+use crate::diagnostic::{Diagnostic, Sources};
 use crate::folders;
 use crate::graph::Graph;
 use crate::pipeline;
@@ -15,9 +16,6 @@ use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::Param;
 use crate::script::{Evaluations, Request, Setting};
 use crate::world::{Disk, World};
-
-/// The settings of a project, in its root.
-pub const FILE: &str = "f3s.toml";
 
 pub struct Project {
     pub root: PathBuf,
@@ -55,7 +53,7 @@ impl Location {
             let folder = here.join(word).parent()?.canonicalize().ok()?;
             Some(folder)
         });
-        let root = root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
+        let root = settings::root_above(start.as_deref().unwrap_or(&here)).unwrap_or_else(|| here.clone());
         let cache = folders::cache().map_err(|error| Failure::Wrong(error.into(), Sources::default()))?;
         Ok(Location { root, here, cache })
     }
@@ -68,9 +66,7 @@ impl Location {
 
     /// The files that settings are read from, whether they exist or not.
     pub fn settings(&self) -> Vec<PathBuf> {
-        let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty());
-        let named = named.and_then(|name| std::path::absolute(name).ok());
-        vec![named.unwrap_or_else(|| self.root.join(FILE))]
+        vec![settings::file(&self.root)]
     }
 }
 
@@ -80,7 +76,7 @@ impl Project {
     }
 
     pub fn at(global: &Global, Location { root, here, cache }: Location) -> Result<Project, Failure> {
-        let mut config = read_config(&root)?;
+        let mut config = settings::read(&root)?;
         if config.jobs == Some(0) {
             let error =
                 Diagnostic::error("`jobs` in `f3s.toml` is 0").hint("leave it out for the number of processors");
@@ -89,7 +85,7 @@ impl Project {
         // An empty one switches the registry of the file off.
         let registry = global.registry.clone().or(config.registry.take());
         config.registry = registry.filter(|registry| !registry.is_empty());
-        config.mirrors.0.extend(global.mirrors.iter().cloned());
+        config.mirrors.extend(global.mirrors.iter().cloned());
         let context = std::env::var_os("DOCKER_CONTEXT").is_some_and(|name| !name.is_empty());
         // The environment wins over the file, also where it chooses a context.
         config.engine.host = global.host.clone().or(config.engine.host.take().filter(|_| !context));
@@ -167,44 +163,10 @@ impl Project {
     }
 }
 
-/// The nearest folder upward with an `f3s.toml`, else the nearest with `scripts`.
-fn root_above(start: &Path) -> Option<PathBuf> {
-    let with = |name: &str| start.ancestors().find(|folder| folder.join(name).exists()).map(Path::to_owned);
-    with(FILE).or_else(|| with("scripts"))
-}
-
-/// `f3s.toml` of the root, or the file that `F3S_CONFIG` names.
-fn read_config(root: &Path) -> Result<Config, Failure> {
-    let named = std::env::var_os("F3S_CONFIG").filter(|name| !name.is_empty()).map(PathBuf::from);
-    let file = named.clone().unwrap_or_else(|| root.join(FILE));
-    let shown = match &named {
-        Some(file) => file.display().to_string(),
-        None => FILE.to_owned(),
-    };
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(Config::default()),
-        Err(error) => {
-            let error = Diagnostic::error(format!("`{shown}` cannot be read: {error}"));
-            return Err(Failure::Wrong(error.into(), Sources::in_folder(root)));
-        }
-    };
-    toml::from_str(&text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = &text[..at];
-        let line = before.matches('\n').count() as u32 + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
-        let diagnostic = Diagnostic::error(error.message().to_owned()).at(Place::new(shown.as_str(), line, column));
-        let mut sources = Sources::in_folder(root);
-        sources.insert(shown.as_str(), text.as_str());
-        Failure::Wrong(Diagnostics::from(diagnostic), sources)
-    })
-}
-
 /// The recipes of the project that a folder belongs to, for completion.
 pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
-    let root = root_above(folder)?;
-    let config = read_config(&root).ok()?;
+    let root = settings::root_above(folder)?;
+    let config = settings::read(&root).ok()?;
     let world = Disk::new(&root, None).ok()?;
     let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
     Some(files.into_iter().map(|file| file.name).collect())
@@ -212,8 +174,8 @@ pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
 
 /// The parameters of all recipes of that project, each with its recipe's name, for completion.
 pub fn params(folder: &Path) -> Option<Vec<(String, Param)>> {
-    let root = root_above(folder)?;
-    let config = read_config(&root).ok()?;
+    let root = settings::root_above(folder)?;
+    let config = settings::read(&root).ok()?;
     let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
     let evaluations = Evaluations::default();
     let load = |request: &Request| pipeline::load(&world, &config, request, &mut Sources::default(), &evaluations).ok();

@@ -12,4 +12,5 @@ mod library;
 mod project;
 mod reference;
 mod rooms;
+mod settings;
 mod variants;

@@ -16,7 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pattern", &[]),
     ("shell", &[]),
     ("event", &["diagnostic"]),
-    ("config", &["diagnostic"]),
+    ("config", &["recipe"]),
     ("world", &["diagnostic"]),
     ("recipe", &["diagnostic"]),
     ("script", &["recipe", "world", "config"]),

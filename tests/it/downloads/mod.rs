@@ -4,11 +4,10 @@ mod door;
 mod origins;
 mod server;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use f3s::artifact::Store;
-use f3s::config::Mirrors;
+use f3s::config::{Mirrors, Original, Replacement};
 use f3s::diagnostic::{Diagnostic, Place};
 use f3s::event::Event;
 use f3s::recipe::{Artifact, ArtifactSource, PackedAs};
@@ -48,7 +47,8 @@ impl Project {
     }
 
     fn mirror(cache: &Path, from: &str, to: &str) -> Project {
-        let mirrors = Mirrors(BTreeMap::from([(from.to_owned(), to.to_owned())]));
+        let mut mirrors = Mirrors::default();
+        mirrors.extend([(Original::try_from(from.to_owned()).unwrap(), Replacement::try_from(to.to_owned()).unwrap())]);
         Project { mirrors, ..Project::new(cache) }
     }
 

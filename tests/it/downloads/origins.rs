@@ -1,5 +1,6 @@
 //! Where content came from: what one project's mirror gave is no other's, and no address is a command.
 
+use f3s::config::Replacement;
 use f3s::digest;
 use f3s::recipe::ArtifactSource;
 
@@ -36,7 +37,7 @@ fn a_checksum_joins_what_mirrors_part() {
 }
 
 #[test]
-fn mirrors_of_repositories_are_addresses_and_no_options() {
+fn what_git_gets_is_an_address_and_no_option() {
     let cache = tempfile::tempdir().unwrap();
     let pwned = cache.path().join("pwned");
     for to in [
@@ -45,10 +46,10 @@ fn mirrors_of_repositories_are_addresses_and_no_options() {
         format!("{}/", cache.path().display()),
         format!("file://{}/", cache.path().display()),
     ] {
-        let project = Project::mirror(cache.path(), "https://example.com/", &to);
-        let fetched = project.fetch(&repository("https://example.com/x"));
-        let error = fetched.error();
-        assert!(error.contains("`https://example.com/x` cannot be fetched from `"), "{error}");
+        assert!(Replacement::try_from(to.clone()).is_err(), "a mirror: {to}");
+        // Not even if it came to the store some other way.
+        let error = Project::new(cache.path()).fetch(&repository(&to)).error();
+        assert!(error.contains("cannot be fetched from `"), "{error}");
         assert!(error.contains("mirrors are URLs of `https`, `http`, `ssh`, `git`"), "{error}");
         assert!(!pwned.exists(), "{to}");
     }

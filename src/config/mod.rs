@@ -1,5 +1,9 @@
 //! Settings of a project: `f3s.toml` under environment variables (`F3S_*`) under flags. Flags are merged by `cli`.
 
+mod mirrors;
+
+pub use mirrors::{Mirrors, Original, Replacement};
+
 use serde::Deserialize;
 
 /// Every field is optional in the file; an unknown field is an error.
@@ -26,35 +30,4 @@ pub struct EngineConfig {
     pub host: Option<String>,
     /// Start a private engine when no other answers; true unless set.
     pub private: Option<bool>,
-}
-
-/// URL prefixes and what stands in their place.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(transparent)]
-pub struct Mirrors(pub std::collections::BTreeMap<String, String>);
-
-impl Mirrors {
-    /// The URL with its longest matching prefix replaced; unchanged when none matches.
-    pub fn rewrite(&self, url: &str) -> String {
-        self.0
-            .iter()
-            .filter(|(from, _)| url.starts_with(from.as_str()))
-            .max_by_key(|(from, _)| from.len())
-            .map_or_else(|| url.to_owned(), |(from, to)| format!("{to}{}", &url[from.len()..]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_prefix_wins() {
-        let mirrors = Mirrors(
-            [("https://a/", "http://m/a/"), ("https://a/b/", "http://n/")].map(|(k, v)| (k.into(), v.into())).into(),
-        );
-        assert_eq!(mirrors.rewrite("https://a/b/c"), "http://n/c");
-        assert_eq!(mirrors.rewrite("https://a/c"), "http://m/a/c");
-        assert_eq!(mirrors.rewrite("https://x/c"), "https://x/c");
-    }
 }
