@@ -8,6 +8,8 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use serde::Serialize;
 
+use crate::harmless;
+
 /// A place in a script. Lines and columns count from 1; columns count characters, not bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
@@ -129,6 +131,22 @@ impl Diagnostic {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// The same with texts that are safe to show. Places stay what they are: sources are found by their files.
+    #[must_use]
+    pub fn harmless(&self) -> Self {
+        let Diagnostic { severity, message, origin, label, related, notes, hints } = self;
+        let texts = |texts: &[String]| texts.iter().map(|text| harmless::text(text)).collect();
+        Diagnostic {
+            severity: *severity,
+            message: harmless::text(message),
+            origin: origin.clone(),
+            label: harmless::line(label),
+            related: related.iter().map(|(place, label)| (place.clone(), harmless::line(label))).collect(),
+            notes: texts(notes),
+            hints: texts(hints),
+        }
     }
 
     /// Adds the hint when there is one.

@@ -1,5 +1,7 @@
 //! What happens while a plan is executed: said by the engine and by downloads, heard by reports.
 
+mod harmless;
+
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Place};
@@ -29,7 +31,7 @@ pub enum Event {
         place: Place,
         cached: bool,
     },
-    /// A line of output, free of escape sequences, control characters and secrets.
+    /// A line of output, without secrets.
     StepOutput {
         image: String,
         line: String,

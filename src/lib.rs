@@ -12,7 +12,7 @@
 //! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
-//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`file`], [`folders`], [`pattern`] and [`shell`] are what
+//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`file`], [`folders`], [`harmless`], [`pattern`] and [`shell`] are what
 //! all of them use.
 
 pub mod artifact;
@@ -25,6 +25,7 @@ pub mod event;
 pub mod file;
 pub mod folders;
 pub mod graph;
+pub mod harmless;
 pub mod path;
 pub mod pattern;
 pub mod pipeline;

@@ -7,6 +7,7 @@ use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 
 use super::project;
 use crate::folders;
+use crate::harmless;
 use crate::recipe::{Param, Value};
 use crate::script::reference;
 
@@ -29,7 +30,8 @@ pub fn recipe(current: &OsStr) -> Vec<CompletionCandidate> {
 pub fn recipe_name(current: &OsStr) -> Vec<CompletionCandidate> {
     let names = folder().and_then(|folder| project::recipe_names(&folder)).unwrap_or_default();
     let current = current.to_string_lossy();
-    names.into_iter().filter(|name| name.starts_with(&*current)).map(CompletionCandidate::new).collect()
+    let names = names.into_iter().filter(|name| name.starts_with(&*current) && is_typed(name));
+    names.map(CompletionCandidate::new).collect()
 }
 
 /// Functions of the recipe language.
@@ -55,12 +57,18 @@ pub fn setting(current: &OsStr) -> Vec<CompletionCandidate> {
             candidates.push((format!("{}=", param.name), param.doc));
         }
     }
-    candidates.retain(|(text, _)| text.starts_with(rest));
+    candidates.retain(|(text, _)| text.starts_with(rest) && is_typed(text));
     candidates.sort();
     candidates.dedup_by(|a, b| a.0 == b.0);
-    let candidate =
-        |(text, doc): (String, String)| CompletionCandidate::new(format!("{prefix}{text}")).help(Some(doc.into()));
+    let candidate = |(text, doc): (String, String)| {
+        CompletionCandidate::new(format!("{prefix}{text}")).help(Some(harmless::line(&doc).into()))
+    };
     candidates.into_iter().map(candidate).collect()
+}
+
+/// What has control characters would act on the terminal that it is offered on.
+fn is_typed(text: &str) -> bool {
+    harmless::line(text) == text
 }
 
 fn values(param: &Param) -> Vec<Value> {

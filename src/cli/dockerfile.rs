@@ -21,7 +21,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
     let asked: Vec<&PlannedImage> = plan.images.iter().filter(|image| image.asked).collect();
     let texts: Vec<String> = asked.iter().map(|image| text(image, asked.len() > 1, !args.no_comments)).collect();
-    output::print(&texts.join("\n"))
+    output::print_exact(&texts.join("\n"))
 }
 
 fn text(image: &PlannedImage, several: bool, comments: bool) -> String {

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::args::Global;
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::report::{Service, annotation};
+use crate::harmless::Service;
+use crate::report::annotation;
 
 pub enum Failure {
     /// A build, check or push failed. It was said already, where it happened.
@@ -60,8 +61,11 @@ impl Failure {
             Failure::Wrong(all, sources) => (&all.0[..], sources),
         };
         let mut text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
-        if Service::of_environment() == Some(Service::GitHub) {
-            text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
+        if let Some(service) = Service::of_environment() {
+            text = service.tamed(&text);
+            if service == Service::GitHub {
+                text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
+            }
         }
         let _ = anstream::stderr().write_all(text.as_bytes());
     }

@@ -2,11 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 
+use rustix::fs::FileType;
 use serde::Serialize;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::args::{Global, When};
 use super::failure::Failure;
+use crate::harmless::{self, Service};
 use crate::report::diagnostic::Style;
 
 /// Colours by `--color`; `Auto`: by `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and what is a terminal.
@@ -45,18 +47,39 @@ pub fn is_utf8() -> bool {
 
 /// Prints a result.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    write(&harmless::shown(text))
+}
+
+/// Prints a result that is read letter for letter by the next program. Where it is only looked at, on a terminal or by a
+/// service of continuous integration, pictures stand for what is not shown.
+pub fn print_exact(text: &str) -> Result<(), Failure> {
+    let out = std::io::stdout();
+    let is_file = rustix::fs::fstat(&out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+    let service = Service::of_environment().filter(|_| !is_file);
+    if service.is_none() && !out.is_terminal() {
+        return write(text);
+    }
+    let pictured = harmless::pictured(text);
+    let shown = service.map_or(pictured.clone(), |service| service.tamed(&pictured));
+    if shown != text {
+        note("some characters are shown by others: written into a file, it is exact");
+    }
+    write(&shown)
 }
 
 /// Prints a result as JSON, indented, with a final newline.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).expect("plain data is JSON");
-    print(&format!("{text}\n"))
+    write(&format!("{}\n", harmless::json(&text)))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 /// Says something that is no result.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", harmless::shown(text));
 }

@@ -12,8 +12,9 @@ use super::output;
 use super::project::Location;
 use crate::diagnostic::Sources;
 use crate::event::{Event, Events};
+use crate::harmless::{Service, Tame};
 use crate::report::diagnostic::Style;
-use crate::report::{Ci, Json, Live, Logs, Plain, Quiet, Report, Service, Terminal};
+use crate::report::{Ci, Json, Live, Logs, Plain, Quiet, Report, Terminal};
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -77,8 +78,9 @@ async fn tick(ticks: &mut Option<Interval>) {
 
 fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Report> {
     let style = output::style(global);
-    let stderr = anstream::stderr;
-    match (progress, Service::of_environment()) {
+    let service = Service::of_environment();
+    let stderr = || Tame::new(service, anstream::stderr());
+    match (progress, service) {
         (Progress::Json, _) => Box::new(Json::new(std::io::stdout())),
         (Progress::Quiet, _) => Box::new(Quiet::new(stderr(), sources.clone(), style)),
         (Progress::Tty, _) => live(sources, style),
@@ -117,7 +119,7 @@ fn live(sources: &Sources, style: Style) -> Box<dyn Report> {
         let (columns, rows) = size.map_or((80, 24), |(columns, rows)| (columns.0, rows.0));
         Terminal { columns: columns.into(), rows: rows.into(), colour: style.colour, unicode: style.unicode }
     };
-    let out: Box<dyn Write + Send> = Box::new(std::io::stderr());
+    let out: Box<dyn Write + Send> = Box::new(Tame::new(Service::of_environment(), std::io::stderr()));
     Box::new(Live::new(out, size, sources.clone(), style))
 }
 

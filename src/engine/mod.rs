@@ -11,7 +11,7 @@ mod transport;
 
 pub use connect::{Private, connect, reconnect};
 pub use credentials::Credentials;
-pub use docker::{Docker, clean_output, examine_secrets};
+pub use docker::{Docker, examine_secrets};
 pub use transport::Address;
 
 use std::collections::BTreeMap;

@@ -12,24 +12,7 @@ use super::diagnostic::{self, Style};
 use super::{Plain, Report};
 use crate::diagnostic::{Diagnostic, Severity, Sources};
 use crate::event::Event;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    GitHub,
-    GitLab,
-}
-
-impl Service {
-    /// The service that f3s runs in, by the variables that it sets.
-    pub fn of_environment() -> Option<Service> {
-        let is = |name: &str| std::env::var(name).is_ok_and(|value| value == "true");
-        match () {
-            () if is("GITHUB_ACTIONS") => Some(Service::GitHub),
-            () if is("GITLAB_CI") => Some(Service::GitLab),
-            () => None,
-        }
-    }
-}
+use crate::harmless::{self, Service};
 
 pub struct Ci<W: Write> {
     service: Service,
@@ -50,16 +33,23 @@ impl<W: Write> Ci<W> {
     /// The event in plain lines.
     fn lines(&mut self, event: &Event) -> Vec<u8> {
         self.plain.hear(event);
-        std::mem::take(&mut self.plain.out)
+        let lines = std::mem::take(&mut self.plain.out);
+        self.tamed(&String::from_utf8_lossy(&lines))
     }
 
     /// A failure for everybody to see: where it happened no group may hide it.
     fn failure(&self, diagnostic: &Diagnostic) -> Vec<u8> {
-        let mut text = diagnostic::render(std::slice::from_ref(diagnostic), &self.sources, self.style);
+        let text = diagnostic::render(std::slice::from_ref(diagnostic), &self.sources, self.style);
+        let mut text = self.tamed(&text);
         if self.service == Service::GitHub {
-            text.push_str(&annotation(diagnostic, &self.sources));
+            text.extend(annotation(diagnostic, &self.sources).into_bytes());
         }
-        text.into_bytes()
+        text
+    }
+
+    /// Commands to the service are f3s's own only.
+    fn tamed(&self, text: &str) -> Vec<u8> {
+        self.service.tamed(text).into_bytes()
     }
 
     /// The lines of an image in its group; nothing when there are none.
@@ -86,7 +76,7 @@ impl<W: Write> Ci<W> {
         let section: String =
             image.chars().map(|c| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '_' }).collect();
         let (start, end) = match self.service {
-            Service::GitHub => (format!("::group::{image}\n"), "::endgroup::\n".to_owned()),
+            Service::GitHub => (format!("::group::{}\n", escaped(image)), "::endgroup::\n".to_owned()),
             Service::GitLab => (
                 format!("\x1b[0Ksection_start:{time}:f3s_{section}[collapsed=true]\r\x1b[0K{image}\n"),
                 format!("\x1b[0Ksection_end:{time}:f3s_{section}\r\x1b[0K\n"),
@@ -98,6 +88,7 @@ impl<W: Write> Ci<W> {
 
 /// A mistake as GitHub shows it beside the line.
 pub fn annotation(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let diagnostic = diagnostic.harmless();
     let level = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -106,7 +97,7 @@ pub fn annotation(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let place = diagnostic.origin.as_ref().map(|origin| {
         let place = &origin.place;
         let file = file_in(workspace.as_deref(), sources.root.as_deref(), &place.file);
-        format!(" file={},line={},col={}", property(&file), place.line, place.column)
+        format!(" file={},line={},col={}", property(&harmless::line(&file)), place.line, place.column)
     });
     let notes: String = diagnostic.notes.iter().map(|note| format!("\n{note}")).collect();
     format!("::{level}{}::{}\n", place.unwrap_or_default(), escaped(&format!("{}{notes}", diagnostic.message)))
@@ -123,7 +114,7 @@ fn file_in(workspace: Option<&Path>, root: Option<&Path>, file: &str) -> String 
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace("##[", "##\\[").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -131,10 +122,10 @@ fn property(text: &str) -> String {
 }
 
 impl<W: Write + Send> Report for Ci<W> {
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         let text = match (event, event.image()) {
             (Event::ImageFailed { image, diagnostic }, _) => {
-                let failed = format!("{image}  failed\n").into_bytes();
+                let failed = self.tamed(&format!("{image}  failed\n"));
                 // A second failure of an image has no group of its own.
                 let group = match self.images.get_mut(image) {
                     Some(lines) => {
@@ -146,7 +137,7 @@ impl<W: Write + Send> Report for Ci<W> {
                 [group, self.failure(diagnostic)].concat()
             }
             (Event::PushFailed { image, reference, diagnostic }, _) => {
-                let failed = format!("{image}  push of {reference} failed\n").into_bytes();
+                let failed = self.tamed(&format!("{image}  push of {reference} failed\n"));
                 self.images.entry(image.clone()).or_default().extend(failed);
                 [self.end_group(image), self.failure(diagnostic)].concat()
             }

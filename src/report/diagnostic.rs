@@ -4,6 +4,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin as Header, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources};
+use crate::harmless;
 
 /// How diagnostics are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> St
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(if style.unicode { DecorStyle::Unicode } else { DecorStyle::Ascii });
     let drawn = diagnostics.iter().map(|diagnostic| {
-        let text = renderer.render(&[group(diagnostic, sources)]);
+        let text = renderer.render(&[group(&diagnostic.harmless(), sources)]);
         // A snippet without a label ends its lines in blanks.
         text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>() + "\n"
     });
@@ -40,9 +41,9 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         let related = diagnostic.related.iter();
         places.extend(related.map(|(place, label)| (place, label.clone(), AnnotationKind::Context)));
         let calls = origin.trace.iter().filter(|call| !call.function.is_empty());
-        places.extend(
-            calls.map(|call| (&call.place, format!("which calls `{}`", call.function), AnnotationKind::Context)),
-        );
+        places.extend(calls.map(|call| {
+            (&call.place, format!("which calls `{}`", harmless::line(&call.function)), AnnotationKind::Context)
+        }));
         for (file, places) in by_file(places) {
             group = add_snippet(group, file, &places, sources);
         }
@@ -68,7 +69,9 @@ fn by_file(places: Vec<Marked<'_>>) -> Vec<(&str, Vec<Marked<'_>>)> {
 fn add_snippet<'a>(group: Group<'a>, file: &'a str, places: &[Marked<'a>], sources: &'a Sources) -> Group<'a> {
     match sources.get(file).filter(|text| !text.is_empty()) {
         Some(text) => {
-            let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text.to_string()).path(file).fold(true);
+            let text = harmless::source(&text);
+            let snippet: Snippet<'a, Annotation<'a>> =
+                Snippet::source(text.clone()).path(harmless::line(file)).fold(true);
             let annotations = places.iter().map(|(place, label, kind)| {
                 let annotation = kind.span(span(&text, place));
                 if label.is_empty() { annotation } else { annotation.label(label.clone()) }
@@ -77,7 +80,8 @@ fn add_snippet<'a>(group: Group<'a>, file: &'a str, places: &[Marked<'a>], sourc
         }
         None => {
             let place = places[0].0;
-            let header = Header::path(file).line(place.line as usize).char_column(place.column as usize);
+            let header =
+                Header::path(harmless::line(file)).line(place.line as usize).char_column(place.column as usize);
             group.element(header)
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Report;
 use crate::event::Event;
+use crate::harmless;
 
 /// Version of the format: it changes when a field changes its meaning or goes away, not when one is added.
 pub const VERSION: u32 = 1;
@@ -33,9 +34,9 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write + Send> Report for Json<W> {
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         let time = (self.start.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        let line = serde_json::to_string(&Line { version: VERSION, time, event }).expect("events are JSON");
+        let line = harmless::json_of(&Line { version: VERSION, time, event });
         // A closed pipe ends nobody's build.
         let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
     }

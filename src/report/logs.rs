@@ -87,7 +87,7 @@ fn is_worth_a_log(event: &Event) -> bool {
 }
 
 impl Report for Logs {
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         if let Some(log) = self.log_of(event) {
             log.hear(event);
         }

@@ -8,8 +8,10 @@ mod logs;
 mod plain;
 mod quiet;
 mod size;
+#[cfg(test)]
+mod tests;
 
-pub use ci::{Ci, Service, annotation};
+pub use ci::{Ci, annotation};
 pub use json::Json;
 pub use live::{Live, Terminal};
 pub use logs::{KEPT as LOGS_KEPT, Logs, OF_RUN as LOG_OF_RUN};
@@ -23,7 +25,12 @@ use crate::event::Event;
 
 /// Hears the events of a run. Progress goes to standard error or, as JSON, to standard output.
 pub trait Report: Send {
-    fn hear(&mut self, event: &Event);
+    fn hear(&mut self, event: &Event) {
+        self.say(&event.harmless());
+    }
+
+    /// Says an event whose texts are safe to show: `hear` is the only one who calls it.
+    fn say(&mut self, event: &Event);
 
     /// How often it wants to be ticked; never, when `None`.
     fn interval(&self) -> Option<Duration> {

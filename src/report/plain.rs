@@ -116,7 +116,7 @@ impl<W: Write + Send> Report for Plain<W> {
         self.say_what_is_silent(Instant::now());
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         self.remember(event);
         match event {
             Event::Started { images, to_build } => {

@@ -20,7 +20,7 @@ impl<W: Write> Quiet<W> {
 }
 
 impl<W: Write + Send> Report for Quiet<W> {
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         let text = match event {
             Event::ImageFailed { diagnostic, .. } | Event::PushFailed { diagnostic, .. } => {
                 diagnostic::render(std::slice::from_ref(&**diagnostic), &self.sources, self.style)
@@ -59,7 +59,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             | Event::CommandOutput { .. }
             | Event::Superseded => return,
         };
-        let _ = self.out.write_all(text.as_bytes());
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }
 

@@ -11,6 +11,7 @@ use super::modules::ProjectModules;
 use super::recorder::{Bindings, Project, Recording};
 use super::{api, errors, library};
 use crate::diagnostic::{Diagnostic, Place, Sources};
+use crate::harmless;
 use crate::recipe::Recipe;
 
 /// Bytes of one script.
@@ -47,8 +48,10 @@ pub fn engine() -> Engine {
     for keyword in ["eval", "try", "catch"] {
         engine.disable_symbol(keyword);
     }
-    engine.on_print(|text| eprintln!("{text}"));
-    engine.on_debug(|text, source, position| eprintln!("{}:{position:?}: {text}", source.unwrap_or("script")));
+    engine.on_print(|text| eprintln!("{}", harmless::shown(text)));
+    engine.on_debug(|text, source, position| {
+        eprintln!("{}", harmless::shown(&format!("{}:{position:?}: {text}", source.unwrap_or("script"))));
+    });
     // A debugger that never stops: it keeps the call stack, which origins are read from.
     #[expect(deprecated, reason = "marked volatile, not deprecated: the version is pinned")]
     engine.register_debugger(|_, debugger| debugger, |_, _, _, _, _| Ok(DebuggerCommand::Continue));

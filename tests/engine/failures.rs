@@ -129,3 +129,25 @@ fn ctrl_c_during_a_check_removes_its_container() {
     assert!(!containers().contains(&sleep));
     assert_eq!(project.id("a"), "");
 }
+
+#[test]
+fn what_a_step_prints_is_no_command_to_a_service() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    project.set("GITHUB_ACTIONS", "true");
+    let hostile = r"printf '::set-output name=a::b\\n   ::stop-commands::y\\nx ##[error]z\\r\\033]0;t\\007w\\n'; exit 3 # ::error::me";
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{hostile}\");\n"));
+    let error = format!("::error file=scripts/{}.rhai,line=2,col=1::", project.image("a"));
+    for progress in ["auto", "plain", "quiet", "tty", "json"] {
+        let ran = project.f3s(&["build", "--progress", progress]).fails(1, &[]);
+        let text = [ran.out, ran.err].concat();
+        let said = text.split(['\n', '\r']).filter(|line| line.trim_start().starts_with("::"));
+        let commands: Vec<&str> = said.filter(|line| line.trim_start()[2..].contains("::")).collect();
+        let own = |line: &&&str| line.starts_with("::group::") || **line == "::endgroup::" || line.starts_with(&error);
+        assert_eq!(commands.iter().filter(own).count(), commands.len(), "{progress}: {commands:?}");
+        assert!(!text.contains("##[") && !text.contains("\x1b]0;") && !text.contains('\x07'), "{progress}: {text}");
+        assert!(progress == "json" || text.contains("set-output name=a"), "{progress}: {text}");
+    }
+}

@@ -197,3 +197,47 @@ fn every_command_has_a_manual_page() {
     let help = out(&f3s(folder.path(), &["watch", "--help"]));
     assert!(help.contains("select the next image") && help.contains("130  interrupted"), "{help}");
 }
+
+/// What f3s writes for a project whose every text is hostile, on a service or on none.
+fn of_a_hostile_project(words: &[&str], service: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("scripts")).unwrap();
+    let hostile = "x\\n::stop-commands::y\\n  ##[error]z \\x1b]0;title\\x07\\x1b[2J \\u009b31m https://me:geheim@h/";
+    let script = format!(
+        "description(\"{hostile}\");\nbase(\"scratch\");\nparam(\"p\", \"1\", \"{hostile}\");\nprint(\"{hostile}\");\n\
+         debug(\"{hostile}\");\nwrite(\"/a\", \"{hostile}\");\n"
+    );
+    std::fs::write(folder.path().join("scripts/a.rhai"), script).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
+    command.args(words).current_dir(folder.path()).env_clear().env("F3S_CACHE_DIR", folder.path().join("cache"));
+    let output = command.env(service, "true").output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    (out(&output), err(&output))
+}
+
+#[test]
+fn what_a_project_says_commands_neither_terminals_nor_services() {
+    for words in [
+        &["list"][..],
+        &["list", "--format", "json"],
+        &["plan", "--offline"],
+        &["plan", "--offline", "--format", "json"],
+        &["graph"],
+        &["check"],
+        &["dockerfile"],
+    ] {
+        let (out, err) = of_a_hostile_project(words, "GITHUB_ACTIONS");
+        assert!(err.contains("\\::stop-commands::y") && err.contains("##\\[error]z"), "print() shows: {err}");
+        for text in [&out, &err] {
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{words:?}: {text:?}");
+            assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{words:?}: {text}");
+            assert!(!text.contains("##["), "{words:?}: {text}");
+            // The Dockerfile is what is built.
+            assert!(words == ["dockerfile"] || !text.contains("geheim"), "{words:?}: {text}");
+        }
+    }
+    // What another program reads is exact.
+    let (exact, _) = of_a_hostile_project(&["dockerfile", "--no-comments"], "NO_SERVICE");
+    assert_eq!(exact.matches("geheim").count(), 1, "{exact:?}");
+    assert!(exact.contains('\x1b') && !exact.contains('\u{241b}'), "{exact:?}");
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Data that every room may use.
-const EVERYWHERE: &[&str] = &["diagnostic", "digest", "file", "folders", "path", "pattern", "shell"];
+const EVERYWHERE: &[&str] = &["diagnostic", "digest", "file", "folders", "harmless", "path", "pattern", "shell"];
 
 /// A room and the rooms it may know.
 const TABLE: &[(&str, &[&str])] = &[
@@ -12,6 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("file", &[]),
     ("folders", &[]),
+    ("harmless", &[]),
     ("path", &[]),
     ("pattern", &[]),
     ("shell", &[]),

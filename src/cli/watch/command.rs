@@ -8,8 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::engine::clean_output;
 use crate::event::{Event, Events};
+use crate::harmless::clean;
 
 /// A command that runs, or has ended. Dropping it ends it, and what it started, also in the background.
 pub struct Exec {
@@ -70,7 +70,7 @@ async fn say(output: impl AsyncRead + Unpin, events: &Events) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     while let Ok(1..) = output.read_until(b'\n', &mut line).await {
-        let text = clean_output(line.strip_suffix(b"\n").unwrap_or(&line));
+        let text = clean(line.strip_suffix(b"\n").unwrap_or(&line));
         let _ = events.send(Event::CommandOutput { line: text });
         line.clear();
     }

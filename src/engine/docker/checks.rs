@@ -11,9 +11,9 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, failed, message};
-use super::output::{clean, clean_lines};
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
+use crate::harmless::{clean, clean_lines};
 use crate::recipe::{Check, CheckKind, ImageRef};
 
 /// Marks containers of checks, so that leftovers of a killed f3s can be told.

@@ -9,11 +9,11 @@ use http_body_util::{Either, StreamBody};
 
 use super::buildkit::{Files, received};
 use super::client::{Client, message};
-use super::output::clean_lines;
 use super::tarball;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::engine::{BuildOptions, EngineError};
 use crate::event::{Event, Events};
+use crate::harmless::clean_lines;
 use crate::plan::PlannedImage;
 use crate::recipe::StepKind;
 

@@ -8,10 +8,10 @@ use futures_util::TryFutureExt;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::TokioExecutor;
 
-use super::output::clean_lines;
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::engine::transport::Address;
+use crate::harmless::clean_lines;
 
 #[expect(clippy::disallowed_types, reason = "this is where bollard is fenced in")]
 pub type Client = bollard::Docker;

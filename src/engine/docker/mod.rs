@@ -10,7 +10,6 @@ mod registry;
 mod secrets;
 mod tarball;
 
-pub use output::clean as clean_output;
 pub use secrets::examine as examine_secrets;
 
 use std::io;

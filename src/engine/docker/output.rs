@@ -1,26 +1,14 @@
-//! What commands print, as lines that are safe to show: without escape sequences, control characters and secrets.
+//! What commands print, as lines without secrets.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use crate::harmless::clean;
 
 /// Bytes of a line that are waited for; a longer one is shown in parts.
 const LONGEST: usize = 64 << 10;
 /// How long a line may lack its end before it is shown as it stands.
 const PATIENCE: Duration = Duration::from_millis(500);
-
-/// The text of a line as a terminal shows it in the end: a program's progress overwrites its line by `\r`. Nothing that is
-/// left can move a cursor, colour or rename a terminal.
-pub fn clean(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = anstream::adapter::strip_str(&text).to_string();
-    let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
-    line.chars().filter(|c| *c == '\t' || !c.is_control()).collect()
-}
-
-/// The same of every line of a text.
-pub fn clean_lines(text: &str) -> Vec<String> {
-    text.split_terminator('\n').map(|line| clean(line.as_bytes())).collect()
-}
 
 /// Values that no line of output may show.
 pub struct Secrets(Vec<String>);
@@ -118,23 +106,6 @@ mod tests {
 
     fn secrets(value: &str) -> Secrets {
         Secrets::new(&BTreeMap::from([("token".to_owned(), value.as_bytes().to_vec())]))
-    }
-
-    #[test]
-    fn whole_sequences_go_and_letters_of_all_languages_stay() {
-        assert_eq!(clean(b"\x1b[1;31mred\x1b[0m \x1b[2J\x1b[Hplain"), "red plain");
-        assert_eq!(clean(b"\x1b]0;a title\x07text \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\"), "text link");
-        assert_eq!(clean(b"a\x07b\x08c\x7fd\x0ee\tf"), "abcde\tf");
-        assert_eq!(clean("\u{9b}31mczech: ěščřž ś 漢字 \u{85}.".as_bytes()), "31mczech: ěščřž ś 漢字 .");
-        // What is cut off in the middle of a sequence.
-        assert_eq!(clean(b"text\x1b[3"), "text");
-        assert_eq!(clean(b"text\x1b]0;title"), "text");
-    }
-
-    #[test]
-    fn of_a_line_that_is_overwritten_the_last_text_stays() {
-        assert_eq!(clean(b"10%\r50%\r\x1b[K100%\r"), "100%");
-        assert_eq!(clean_lines("one\r\n\n\x1b[32mtwo\x1b[0m\n"), ["one", "", "two"]);
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
 }
 
 impl<W: Write + Send, S: Fn() -> Terminal + Send> Report for Live<W, S> {
-    fn hear(&mut self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         self.state.hear(event, Instant::now());
         if *event == Event::Paused {
             self.step_below();

@@ -8,8 +8,9 @@ use tonic::Status;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
-use crate::engine::docker::output::{Lines, Secrets, clean};
+use crate::engine::docker::output::{Lines, Secrets};
 use crate::event::{Event, Events};
+use crate::harmless::clean;
 use crate::plan::{Instruction, PlannedImage, STEP_MARK};
 use crate::recipe::{Step, StepKind};
 
