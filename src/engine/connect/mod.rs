@@ -20,6 +20,9 @@ pub use private::Private;
 /// An address that was set (`--host`, `DOCKER_HOST`, `f3s.toml`, a docker context) is the only one tried. Else the usual
 /// sockets are, then f3s's private engine, which is started when `start` allows it and `dockerd` is installed.
 pub async fn connect(config: &EngineConfig, start: bool, say: &(dyn Fn(String) + Sync)) -> Result<Docker, EngineError> {
+    if let Some(complaint) = Credentials::of_user().complaint() {
+        say(complaint);
+    }
     if let Some((address, from)) = configured(config).map_err(EngineError::Refused)? {
         return Docker::connect(address.clone()).await.map_err(|error| {
             let message = format!("no engine answers at `{address}` ({from}): {error}");

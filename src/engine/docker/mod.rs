@@ -12,6 +12,7 @@ mod tarball;
 
 pub use secrets::examine as examine_secrets;
 
+use std::collections::BTreeSet;
 use std::io;
 
 use bollard::errors::Error;
@@ -85,6 +86,12 @@ impl Docker {
     }
 }
 
+/// The registries that an image's bases, copies and pushes name.
+fn registries_of(image: &PlannedImage) -> BTreeSet<String> {
+    let named = image.external.iter().chain(&image.pushes);
+    named.map(|image| image.registry.clone().unwrap_or_else(|| "docker.io".to_owned())).collect()
+}
+
 impl Engine for Docker {
     async fn present(&self) -> Result<Present, EngineError> {
         let options = ListImagesOptionsBuilder::new().all(false).build();
@@ -124,7 +131,8 @@ impl Engine for Docker {
                 let mut dockerfile = Files::new(0);
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
                 let shared_key = image.internal.repository();
-                let offer = Offer { context: files, dockerfile, secrets, ssh, shared_key };
+                let registries = registries_of(image);
+                let offer = Offer { context: files, dockerfile, secrets, ssh, registries, shared_key };
                 builder.build(Request { image, offer, options }, events, cancel).await?
             }
             None => {

@@ -1,6 +1,6 @@
 //! A session: what BuildKit asks back while it builds one image. Files, secrets, the ssh agent, credentials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::WINDOW;
 use super::filesync::{FileSyncService, Files, received};
-use crate::engine::credentials::Credentials;
+use crate::engine::credentials::{self, Credentials, Login};
 use crate::engine::transport::Address;
 
 /// How long a session may take to end; its socket leaks in the daemon if it is cut off.
@@ -45,6 +45,8 @@ pub struct Offer {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// The socket of the user's ssh agent.
     pub ssh: Option<PathBuf>,
+    /// The registries (`host[:port]`) whose logins it may have.
+    pub registries: BTreeSet<String>,
     /// The key under which BuildKit keeps what it was sent, for the next build to send only what changed.
     pub shared_key: String,
 }
@@ -80,7 +82,7 @@ impl Session {
         let server = Server::builder()
             .initial_connection_window_size(WINDOW)
             .add_service(HealthServer::new(Healthy))
-            .add_service(AuthServer::new(credentials))
+            .add_service(AuthServer::new(Logins { credentials, registries: offer.registries }))
             .add_service(FileSyncServer::new(files))
             .add_optional_service((!offer.secrets.is_empty()).then(|| SecretsServer::new(SecretValues(offer.secrets))))
             .add_optional_service(offer.ssh.map(|socket| SshServer::new(Agent(socket))));
@@ -134,10 +136,29 @@ impl Health for Healthy {
     }
 }
 
+/// The user's logins for the registries that the image itself names. An engine asks for what it likes: for a mirror of its
+/// own, or for all that somebody would like to know.
+struct Logins {
+    credentials: Credentials,
+    registries: BTreeSet<String>,
+}
+
+impl Logins {
+    async fn of(&self, host: &str) -> Option<Login> {
+        let is_named = self.registries.iter().any(|named| credentials::key(named) == credentials::key(host));
+        if !is_named {
+            tracing::debug!(host, "the engine asks for a login that the image does not need");
+            return None;
+        }
+        let found = self.credentials.of_registry(host).await;
+        found.inspect_err(|error| tracing::debug!(%error, host, "login")).ok().flatten()
+    }
+}
+
 #[tonic::async_trait]
-impl Auth for Credentials {
+impl Auth for Logins {
     async fn credentials(&self, request: Request<CredentialsRequest>) -> Result<Response<CredentialsResponse>, Status> {
-        let found = self.of_registry(&request.get_ref().host).await.ok().flatten();
+        let found = self.of(&request.get_ref().host).await;
         let (username, secret) = found.map(|login| login.user_and_secret()).unwrap_or_default();
         Ok(Response::new(CredentialsResponse { username, secret }))
     }
@@ -206,5 +227,35 @@ impl Ssh for Agent {
             }
         });
         Ok(Response::new(Box::pin(received(receiver))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn logins_are_given_for_the_registries_of_the_image_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let auths = ["r.example.com:5000", "r.example.com", "mirror.example.com", "https://index.docker.io/v1/"]
+            .map(|host| format!(r#""{host}": {{"username": "me", "password": "{host}"}}"#));
+        std::fs::write(folder.path().join("config.json"), format!(r#"{{"auths": {{{}}}}}"#, auths.join(","))).unwrap();
+        let given = async |named: &[&str], host: &str| {
+            let registries = named.iter().map(|name| (*name).to_owned()).collect();
+            let logins = Logins { credentials: Credentials::in_folder(folder.path()), registries };
+            let request = Request::new(CredentialsRequest { host: host.to_owned() });
+            let CredentialsResponse { username, secret } = logins.credentials(request).await.unwrap().into_inner();
+            (!username.is_empty()).then_some(secret)
+        };
+        let named = ["r.example.com:5000"];
+        assert_eq!(given(&named, "r.example.com:5000").await.as_deref(), Some("r.example.com:5000"));
+        for other in ["r.example.com", "mirror.example.com", "registry-1.docker.io", "docker.io", "index.docker.io", ""]
+        {
+            assert_eq!(given(&named, other).await, None, "{other}");
+            assert_eq!(given(&[], other).await, None, "{other}");
+        }
+        // Docker Hub goes by several names.
+        assert_eq!(given(&["docker.io"], "registry-1.docker.io").await.as_deref(), Some("https://index.docker.io/v1/"));
+        assert_eq!(given(&["docker.io"], "mirror.example.com").await, None);
     }
 }
