@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -14,21 +14,44 @@ use crate::digest;
 use crate::event::{Event, Events};
 use crate::recipe::address::{self, REPOSITORY_SCHEMES, shown};
 
+pub struct Repository<'a> {
+    /// As the recipe wrote it.
+    pub url: &'a str,
+    /// Where mirrors lead.
+    pub from: &'a str,
+    pub reference: Option<&'a str>,
+    pub timeout: Duration,
+    pub stall: Duration,
+}
+
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
-/// temporary files. `url` is what the recipe wrote, `from` where mirrors lead.
+/// temporary files.
 pub async fn fetch(
-    url: &str,
-    from: &str,
-    reference: Option<&str>,
+    repository: &Repository<'_>,
     work: &Path,
     target: &Path,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<String, Diagnostic> {
-    if !address::is_repository(from) {
-        return Err(no_repository(url, from));
+    if !address::is_repository(repository.from) {
+        return Err(no_repository(repository));
     }
-    let url = &shown(url)[..];
+    let limit = repository.timeout;
+    tokio::time::timeout(limit, fetch_in_time(repository, work, target, events, cancel)).await.unwrap_or_else(|_| {
+        let (url, seconds) = (shown(repository.url), limit.as_secs());
+        Err(Diagnostic::error(format!("`{url}` cannot be fetched: it has taken {seconds} s, which is its limit"))
+            .hint("more is allowed by `timeout` of `git`, or of `[downloads]` in `f3s.toml`"))
+    })
+}
+
+async fn fetch_in_time(
+    repository: &Repository<'_>,
+    work: &Path,
+    target: &Path,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<String, Diagnostic> {
+    let url = &shown(repository.url)[..];
     let start = Instant::now();
     let _ = events.send(Event::DownloadStarted { url: url.to_owned(), total: None });
     let attempt = || async move {
@@ -36,7 +59,7 @@ pub async fn fetch(
             Failure::Final(Diagnostic::error(format!("the artifact store cannot be written: {error}")))
         })?;
         tokio::select! {
-            result = check_out(from, reference, tree.path()) => result.map(|()| tree),
+            result = repository.check_out(tree.path()) => result.map(|()| tree),
             () = cancel.cancelled() => Err(Failure::Cancelled),
         }
     };
@@ -57,37 +80,41 @@ pub async fn fetch(
 }
 
 /// What mirrors made of a URL.
-fn no_repository(url: &str, from: &str) -> Diagnostic {
+fn no_repository(Repository { url, from, .. }: &Repository) -> Diagnostic {
     let schemes = REPOSITORY_SCHEMES.map(|scheme| format!("`{scheme}`")).join(", ");
     Diagnostic::error(format!("`{}` cannot be fetched from `{}`", shown(url), shown(from)))
         .note("`[mirrors]` lead there")
         .hint(format!("mirrors are URLs of {schemes}"))
 }
 
-async fn check_out(url: &str, reference: Option<&str>, tree: &Path) -> Result<(), Failure> {
-    git(tree, &["init", "--quiet"]).await.and_then(|output| succeeded(url, &output))?;
-    let wanted = reference.unwrap_or("HEAD");
-    let shallow = git(tree, &["fetch", "--quiet", "--depth", "1", "--", url, wanted]).await?;
-    if !shallow.status.success() {
-        // Plain file servers cannot give a part of the history, and some servers give no commit by its name.
-        let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD"];
-        let full = git(tree, &[&["fetch", "--quiet", "--", url][..], &all].concat()).await?;
-        succeeded(url, &full)?;
-        let names = [format!("refs/remotes/origin/{wanted}"), wanted.to_owned()];
-        for name in &names {
-            let found = git(tree, &["checkout", "--quiet", "--detach", name]).await?;
-            if found.status.success() {
-                return Ok(());
+impl Repository<'_> {
+    async fn check_out(&self, tree: &Path) -> Result<(), Failure> {
+        let (url, git) = (self.from, async |words: &[&str]| git(tree, words, self.stall).await);
+        git(&["init", "--quiet"]).await.and_then(|output| succeeded(url, &output))?;
+        let wanted = self.reference.unwrap_or("HEAD");
+        let shallow = git(&["fetch", "--quiet", "--depth", "1", "--", url, wanted]).await?;
+        if !shallow.status.success() {
+            // Plain file servers cannot give a part of the history, and some servers give no commit by its name.
+            let all =
+                ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD"];
+            let full = git(&[&["fetch", "--quiet", "--", url][..], &all].concat()).await?;
+            succeeded(url, &full)?;
+            let names = [format!("refs/remotes/origin/{wanted}"), wanted.to_owned()];
+            for name in &names {
+                let found = git(&["checkout", "--quiet", "--detach", name]).await?;
+                if found.status.success() {
+                    return Ok(());
+                }
             }
+            let url = shown(url);
+            let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
+            return Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))));
         }
-        let url = shown(url);
-        let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
-        return Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))));
+        git(&["checkout", "--quiet", "--detach", "FETCH_HEAD"]).await.and_then(|output| succeeded(url, &output))
     }
-    git(tree, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]).await.and_then(|output| succeeded(url, &output))
 }
 
-async fn git(tree: &Path, words: &[&str]) -> Result<Output, Failure> {
+async fn git(tree: &Path, words: &[&str], stall: Duration) -> Result<Output, Failure> {
     // ssh asks on the terminal, unless a program asks in its place.
     let asks = std::env::var_os("SSH_ASKPASS").is_some();
     let askpass = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")].into_iter().filter(|_| !asks);
@@ -100,7 +127,7 @@ async fn git(tree: &Path, words: &[&str]) -> Result<Output, Failure> {
         // A question nobody sees would wait for ever, and so would a server that sends nothing.
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
-        .env("GIT_HTTP_LOW_SPEED_TIME", SILENCE)
+        .env("GIT_HTTP_LOW_SPEED_TIME", stall.as_secs().to_string())
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .envs(askpass)
@@ -120,15 +147,12 @@ fn succeeded(url: &str, output: &Output) -> Result<(), Failure> {
     let said = String::from_utf8_lossy(&output.stderr).trim().replace(url, &shown(url));
     let lower = said.to_lowercase();
     if PASSING.iter().any(|words| lower.contains(words)) {
-        return Err(Failure::Passing(said));
+        return Err(Failure::passing(said));
     }
     Err(Failure::Final(
         Diagnostic::error(format!("`{}` cannot be fetched", shown(url))).note(format!("git says:\n{said}")),
     ))
 }
-
-/// Seconds after which a server that sends nothing is gone.
-const SILENCE: &str = "60";
 
 /// What git says when trying again may help.
 const PASSING: &[&str] = &[

@@ -1,10 +1,20 @@
 //! Artifacts on the host: fetched once, verified, kept in a content-addressed store, handed to builds as files.
 
 mod archive;
+mod blobs;
+mod clearing;
 mod download;
 mod git;
+mod living;
+mod locks;
+mod logins;
 mod pack;
+mod partial;
+mod request;
 mod retry;
 mod store;
+mod transfer;
 
-pub use store::Store;
+pub use clearing::{Cleared, clear};
+pub use logins::Logins;
+pub use store::{Content, Store};

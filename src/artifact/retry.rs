@@ -11,12 +11,27 @@ use crate::event::{Event, Events};
 const BACK_OFF: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
+/// A server that asks for more than this is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
 /// Why an attempt failed.
 pub enum Failure {
     /// Trying again may help.
-    Passing(String),
+    Passing {
+        because: String,
+        /// What the server asked to wait.
+        after: Option<Duration>,
+        /// It brought so much that it does not count as a failure: the next one goes on from there.
+        advanced: bool,
+    },
     Final(Diagnostic),
     Cancelled,
+}
+
+impl Failure {
+    pub fn passing(because: impl Into<String>) -> Failure {
+        Failure::Passing { because: because.into(), after: None, advanced: false }
+    }
 }
 
 /// Attempts until one succeeds, fails for good, or the last one has failed. `url` names what is fetched.
@@ -27,23 +42,30 @@ pub async fn retried<T, A: Future<Output = Result<T, Failure>>>(
     mut attempt: impl FnMut() -> A,
 ) -> Result<T, Diagnostic> {
     let cancelled = || Diagnostic::error(format!("the fetch of `{url}` was cancelled"));
-    let mut count = 0;
+    let (mut count, mut failed) = (0, 0);
     loop {
         count += 1;
-        let because = match attempt().await {
+        let (because, after, advanced) = match attempt().await {
             Ok(value) => return Ok(value),
             Err(Failure::Cancelled) => return Err(cancelled()),
             Err(Failure::Final(diagnostic)) => return Err(diagnostic),
-            Err(Failure::Passing(because)) => because,
+            Err(Failure::Passing { because, after, advanced }) => (because, after, advanced),
         };
-        let Some(wait) = BACK_OFF.get(count - 1) else {
-            let error = Diagnostic::error(format!("`{url}` cannot be downloaded: {because}"));
-            return Err(error.note(format!("tried {count} times")));
+        failed = if advanced { 1 } else { failed + 1 };
+        let error = |because: String| Diagnostic::error(format!("`{url}` cannot be downloaded: {because}"));
+        let Some(wait) = BACK_OFF.get(failed - 1) else {
+            return Err(error(because).note(format!("tried {count} times")));
         };
-        let (url, attempt) = (url.to_owned(), count as u32 + 1);
-        let _ = events.send(Event::DownloadRetried { url, attempt, because });
+        let (wait, because) = match after {
+            Some(after) if after > LONGEST_WAIT => {
+                return Err(error(because).note(format!("it asks to come back in {} minutes", after.as_secs() / 60)));
+            }
+            Some(after) if after > *wait => (after, format!("{because}, and asks to wait {} s", after.as_secs())),
+            _ => (*wait, because),
+        };
+        let _ = events.send(Event::DownloadRetried { url: url.to_owned(), attempt: count + 1, because });
         tokio::select! {
-            () = tokio::time::sleep(*wait) => {}
+            () = tokio::time::sleep(wait) => {}
             () = cancel.cancelled() => return Err(cancelled()),
         }
     }

@@ -9,7 +9,7 @@ use super::output;
 use super::project::Project;
 use super::signals;
 use super::speaker::{Progress, Speaker};
-use crate::artifact::Store;
+use crate::artifact::{Logins, Store};
 use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
@@ -78,7 +78,7 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         for image in built {
             engine::examine_secrets(image).map_err(|error| Failure::Failed(error, sources.clone()))?;
         }
-        let store = Store::open(&project.cache, project.config.mirrors.clone())?;
+        let store = Store::open(&project.cache, &project.config, Logins::of_user())?;
         let options = ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project)? };
         let flights = Flights::new(cancel, jobs(&project, &args.flags));
         let outcome = pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await;

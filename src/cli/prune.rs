@@ -9,7 +9,7 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::project::Project;
 use super::{build, output};
-use crate::artifact::Store;
+use crate::artifact::{self, Cleared};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
 use crate::engine::{Engine, EngineError};
 use crate::plan::{Internal, PlanOptions, PlannedImage, Present};
@@ -64,14 +64,12 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     })
 }
 
-/// What is fetched again when a build needs it.
+/// What is fetched again when a build needs it. What is being fetched, or used by a build, stays.
 fn downloads(project: &Project, dry_run: bool) -> Result<(), Failure> {
-    let size = Store::size(&project.cache);
-    if !dry_run {
-        Store::clear(&project.cache)?;
-    }
+    let Cleared { removed, kept } = artifact::clear(&project.cache, dry_run)?;
     let done = if dry_run { "would be removed" } else { "removed" };
-    output::note(&format!("{} of downloads {done}", bytes(size)));
+    let used = if kept > 0 { format!(", {} in use stay", bytes(kept)) } else { String::new() };
+    output::note(&format!("{} of downloads {done}{used}", bytes(removed)));
     Ok(())
 }
 

@@ -1,10 +1,14 @@
 //! Settings of a project: `f3s.toml` under environment variables (`F3S_*`) under flags. Flags are merged by `cli`.
 
+mod downloads;
 mod mirrors;
 
-pub use mirrors::{Mirrors, Original, Replacement};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
+
+pub use downloads::{Checksum, Downloads, SHA256_DIGITS, SHA512_DIGITS, Size, digest};
+pub use mirrors::{Mirrors, Original, Replacement};
 
 /// Every field is optional in the file; an unknown field is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -20,6 +24,9 @@ pub struct Config {
     pub network: Option<String>,
     /// URL prefix -> URL prefix; the longest matching prefix wins.
     pub mirrors: Mirrors,
+    pub downloads: Downloads,
+    /// URL of a download -> what its file must be, in place of what the library or the recipe says.
+    pub checksums: BTreeMap<String, Checksum>,
     pub engine: EngineConfig,
 }
 

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::artifact;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::event::Events;
 use crate::plan::{PlannedImage, Present};
@@ -71,7 +72,7 @@ pub struct ArtifactFiles {
     /// The project's root.
     pub project: PathBuf,
     /// Files that come from the artifact store, by their path in the context.
-    pub packed: BTreeMap<String, PathBuf>,
+    pub packed: BTreeMap<String, artifact::Content>,
 }
 
 /// A Docker-compatible engine; clones are the same one. All calls may run at the same time.

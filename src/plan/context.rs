@@ -41,7 +41,7 @@ pub enum ContextEntry {
     },
     /// A file that the artifact store makes from an artifact once it is there.
     Artifact {
-        artifact: Artifact,
+        artifact: Box<Artifact>,
         packed: PackedAs,
     },
 }
@@ -107,7 +107,7 @@ impl<'a> ContextBuilder<'a> {
             PackedAs::File { .. } => "",
             PackedAs::Tar { .. } => ".tar",
         };
-        let entry = ContextEntry::Artifact { artifact: artifact.clone(), packed };
+        let entry = ContextEntry::Artifact { artifact: Box::new(artifact.clone()), packed };
         let stem = match (&artifact.source, suffix) {
             (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
             _ => &artifact.name,

@@ -11,13 +11,25 @@ pub struct Artifact {
     pub source: ArtifactSource,
     /// The file name: the last path segment of the URL unless the option `name` says otherwise.
     pub name: String,
+    pub limits: Limits,
     /// Where it was first asked for.
     pub origin: Origin,
 }
 
+/// What bounds a fetch; what is `None` is as the configuration says. No part of what an artifact is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// The largest file, in bytes.
+    pub size: Option<u64>,
+    /// Seconds in all.
+    pub timeout: Option<u64>,
+    /// Seconds after which a server that sends next to nothing is given up.
+    pub stall: Option<u64>,
+}
+
 impl PartialEq for Artifact {
     fn eq(&self, other: &Self) -> bool {
-        self.source == other.source && self.name == other.name
+        self.source == other.source && self.name == other.name && self.limits == other.limits
     }
 }
 
@@ -31,6 +43,9 @@ pub enum ArtifactSource {
         url: String,
         /// Lower-case hexadecimal, 64 digits.
         sha256: Option<String>,
+        /// As `sha256`, 128 digits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha512: Option<String>,
     },
     /// A work tree of a repository, without `.git`.
     Git {
@@ -41,6 +56,13 @@ pub enum ArtifactSource {
 }
 
 impl ArtifactSource {
+    pub fn has_checksum(&self) -> bool {
+        matches!(
+            self,
+            ArtifactSource::Download { sha256: Some(_), .. } | ArtifactSource::Download { sha512: Some(_), .. }
+        )
+    }
+
     /// The URL as the recipe wrote it: mirrors change where it is fetched from, not what it is.
     pub fn url(&self) -> &str {
         match self {

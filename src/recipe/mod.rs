@@ -9,7 +9,7 @@ mod image_ref;
 mod key;
 mod step;
 
-pub use artifact::{Artifact, ArtifactSource, PackedAs};
+pub use artifact::{Artifact, ArtifactSource, Limits, PackedAs};
 pub use check::{Check, CheckKind, SizeBound};
 pub use family::Family;
 pub use image_ref::ImageRef;

@@ -16,7 +16,7 @@ pub struct Evaluations(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    /// What all evaluations depend on: recipes by name, mirrors, settings.
+    /// What all evaluations depend on: recipes by name, mirrors, checksums, settings.
     common: String,
     by_edge: BTreeMap<ImageKey, Evaluation>,
     /// How often a recipe was evaluated.
@@ -42,7 +42,8 @@ impl Evaluations {
 
     /// Begins a round. Other recipes, mirrors or settings make all evaluations worthless.
     pub(super) fn begin(&self, project: &Project, set: &[Setting]) {
-        let common = digest::of(format!("{:?}\n{:?}\n{set:?}", project.recipes, project.mirrors));
+        let common =
+            digest::of(format!("{:?}\n{:?}\n{:?}\n{set:?}", project.recipes, project.mirrors, project.checksums));
         let mut kept = self.lock();
         if kept.common != common {
             kept.by_edge.clear();

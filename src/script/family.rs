@@ -147,7 +147,8 @@ impl<'a> Loader<'a> {
         evaluations: &'a Evaluations,
     ) -> Self {
         let recipes = files.iter().map(|file| (file.name.clone(), file.path.as_str().to_owned())).collect();
-        let project = Project { world, mirrors: config.mirrors.clone(), recipes: Arc::new(recipes) };
+        let (mirrors, checksums) = (config.mirrors.clone(), config.checksums.clone());
+        let project = Project { world, mirrors, checksums, recipes: Arc::new(recipes) };
         evaluations.begin(&project, set);
         let jobs = std::thread::available_parallelism().map_or(1, |jobs| jobs.get());
         // Compiling the library needs the deep stack, too.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rhai::{Dynamic, NativeCallContext};
 
-use crate::config::Mirrors;
+use crate::config::{Checksum, Mirrors};
 use crate::diagnostic::{Diagnostic, Origin, Place, Sources};
 use crate::recipe::{Base, Check, Param, Push, Recipe, Stage, Step, StepKind, Value};
 use crate::world::World;
@@ -15,6 +15,7 @@ use crate::world::World;
 pub struct Project {
     pub world: Arc<dyn World>,
     pub mirrors: Mirrors,
+    pub checksums: BTreeMap<String, Checksum>,
     /// File stem -> path of every recipe, whether it was asked for or not.
     pub recipes: Arc<BTreeMap<String, String>>,
 }

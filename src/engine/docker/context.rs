@@ -22,15 +22,15 @@ pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>)
             ContextEntry::Link { target } => files.link(path, target),
             ContextEntry::Text { text, mode } => files.text(path, text, *mode),
             ContextEntry::Artifact { artifact: _, packed } => {
-                let file = artifacts.packed.get(path).ok_or_else(|| missing(path))?;
-                let size = std::fs::metadata(file).map_err(|_| missing(path))?.len();
+                let packed_file = artifacts.packed.get(path).ok_or_else(|| missing(path))?;
+                let size = std::fs::metadata(&packed_file.path).map_err(|_| missing(path))?.len();
                 let mode = match packed {
                     PackedAs::File { mode } => *mode,
                     PackedAs::Tar { .. } => 0o644,
                 };
-                // The store names files by their content.
-                let content = Content::Path { path: file.clone(), digest: None };
-                files.file(path, content, size, mode, &file.to_string_lossy());
+                let content =
+                    Content::Path { path: packed_file.path.clone(), digest: Some(packed_file.digest.clone()) };
+                files.file(path, content, size, mode, &packed_file.digest);
             }
         }
     }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{ExecuteOptions, Flights, Outcome, execute};
-use crate::artifact::Store;
+use crate::artifact::{Logins, Store};
 use crate::config::Config;
 use crate::diagnostic::Sources;
 use crate::engine::Engine;
@@ -41,7 +41,7 @@ async fn run(
     let present = engine.present().await.unwrap();
     let plan = Plan::new(&graph, &present, &*world, &config, &PlanOptions::default()).unwrap();
     let cache = tempfile::tempdir().unwrap();
-    let store = Store::open(cache.path(), config.mirrors.clone()).unwrap();
+    let store = Store::open(cache.path(), &config, Logins::default()).unwrap();
     let (events, mut receiver) = mpsc::unbounded_channel();
     let flights = Flights::new(cancel.clone(), Some(jobs));
     let outcome = execute(engine, &store, &plan, &options, &events, &flights).await;
@@ -166,7 +166,7 @@ struct Rounds {
 impl Rounds {
     fn new(engine: Fake) -> Rounds {
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::open(cache.path(), Config::default().mirrors).unwrap();
+        let store = Store::open(cache.path(), &Config::default(), Logins::default()).unwrap();
         let flights = Flights::new(CancellationToken::new(), Some(4));
         Rounds { engine, store, flights, _cache: cache }
     }

@@ -3,12 +3,13 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, NativeCallContext};
 
+use crate::config::{Checksum, SHA256_DIGITS, SHA512_DIGITS, Size, digest};
 use crate::recipe::address::{self, REPOSITORY_SCHEMES, shown};
-use crate::recipe::{Artifact, ArtifactSource, Filter, PlaceFile, StepKind, Unpack};
-use crate::script::arguments::{Call, Outcome, raise};
+use crate::recipe::{Artifact, ArtifactSource, Filter, Limits, PlaceFile, StepKind, Unpack};
+use crate::script::arguments::{Call, Options, Outcome, raise};
 
-pub const DOWNLOAD_OPTIONS: &[&str] = &["sha256", "name"];
-pub const GIT_OPTIONS: &[&str] = &["ref"];
+pub const DOWNLOAD_OPTIONS: &[&str] = &["sha256", "sha512", "name", "limit", "timeout", "stall"];
+pub const GIT_OPTIONS: &[&str] = &["ref", "timeout", "stall"];
 pub const UNPACK_OPTIONS: &[&str] = &["strip", "only", "exclude", "chown"];
 pub const PLACE_OPTIONS: &[&str] = &["chmod", "chown"];
 
@@ -51,6 +52,27 @@ fn file_name(url: &str) -> &str {
     path.map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default())
 }
 
+fn checksum(call: &Call, kind: &str, digits: usize, value: &Dynamic) -> Outcome<String> {
+    let text = call.text("checksum", value)?;
+    match digest(&text, digits) {
+        Some(digest) => Ok(digest),
+        None => call.fail(format!("`{text}` is no {kind}: it has {digits} hexadecimal digits")),
+    }
+}
+
+fn size(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
+    let text = call.text(what, value)?;
+    text.parse().map(|Size(bytes)| bytes).or_else(|why: String| call.fail(why))
+}
+
+fn limits(options: &Options) -> Outcome<Limits> {
+    let seconds = |key| -> Outcome<Option<u64>> {
+        let given = options.get(key, |call, what, value| call.int(what, value, 1))?;
+        Ok(given.map(|seconds| seconds as u64))
+    };
+    Ok(Limits { size: None, timeout: seconds("timeout")?, stall: seconds("stall")? })
+}
+
 fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
     match value.clone().try_cast::<ArtifactHandle>() {
         Some(handle) => Ok(handle.0),
@@ -62,10 +84,17 @@ fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
 pub mod functions {
     /// Downloads a file and returns a handle on it, for `unpack` and `place`.
     ///
-    /// The file is fetched on the host, once, and kept under its URL; `[mirrors]` in `f3s.toml` say from where. The image needs
-    /// neither `wget` nor a network. A URL whose file changes is not asked again: name versions, and give `sha256`.
+    /// The file is fetched on the host, once, and kept under where it came from; `[mirrors]` in `f3s.toml` say from where. The
+    /// image needs neither `wget` nor a network. A URL whose file changes is not asked again: name versions, and give a
+    /// checksum, which is verified whenever the file is used. `[checksums]` in `f3s.toml` stand above it.
     ///
-    /// Options: `sha256` (64 hexadecimal digits, verified), `name` (file name; the last part of the URL unless set).
+    /// A download that was cut off goes on where it stopped, if the server can do so. Logins come from `~/.netrc` (or
+    /// `NETRC`), for the host that they are of and by https only; passwords in URLs are sent and not shown.
+    ///
+    /// Options: `sha256` (64 hexadecimal digits), `sha512` (128), `name` (file name; the last part of the URL unless set),
+    /// `limit` (the largest file, such as `"50GiB"`), `timeout` (seconds in all), `stall` (seconds after which a server that
+    /// sends less than 1 KiB a second is given up and asked again). `[downloads]` in `f3s.toml` sets these three for all; else
+    /// they are 20 GiB, 2 hours and 60 seconds.
     ///
     /// ```rhai
     /// let init = download("https://example.com/dumb-init_1.2.5");
@@ -79,19 +108,21 @@ pub mod functions {
         let call = Call::new(&ctx);
         let url = read_url(&call, &url)?;
         let options = call.options(&opts, DOWNLOAD_OPTIONS)?;
-        let sha256 = options.text("sha256")?.map(|digest| digest.to_ascii_lowercase());
-        if let Some(digest) = &sha256
-            && (digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        {
-            return call.fail(format!("`{digest}` is no SHA-256: it has 64 hexadecimal digits"));
-        }
+        let sha256 = options.get("sha256", |call, _, value| super::checksum(call, "SHA-256", SHA256_DIGITS, value))?;
+        let sha512 = options.get("sha512", |call, _, value| super::checksum(call, "SHA-512", SHA512_DIGITS, value))?;
+        let (sha256, sha512) = match call.recording.lock().project.checksums.get(&url).cloned() {
+            Some(Checksum::Sha256(digest)) => (Some(digest), None),
+            Some(Checksum::Sha512(digest)) => (None, Some(digest)),
+            None => (sha256, sha512),
+        };
         let name = options.text("name")?.unwrap_or_else(|| file_name(&url).to_owned());
         if name.is_empty() || name.contains('/') || matches!(name.as_str(), "." | "..") {
             let error = call.error(format!("`{}` gives the file no name", shown(&url)));
             return Err(raise(error.hint("name it: `download(url, #{ name: \"file.tar.gz\" })`")));
         }
-        let source = ArtifactSource::Download { url, sha256 };
-        Ok(ArtifactHandle(Artifact { source, name, origin: call.origin.clone() }))
+        let limits = Limits { size: options.get("limit", super::size)?, ..super::limits(&options)? };
+        let source = ArtifactSource::Download { url, sha256, sha512 };
+        Ok(ArtifactHandle(Artifact { source, name, limits, origin: call.origin.clone() }))
     }
 
     #[rhai_fn(name = "download", return_raw)]
@@ -105,7 +136,7 @@ pub mod functions {
     /// you. The work tree is fetched on the host, without its history and submodules, once, and kept: a branch that moves is not
     /// asked again, so name a tag or a commit.
     ///
-    /// Options: `ref` (branch, tag or commit; the default branch unless set).
+    /// Options: `ref` (branch, tag or commit; the default branch unless set), `timeout` and `stall` as those of `download`.
     ///
     /// ```rhai
     /// let source = git("https://example.com/team/reporter", #{ ref: "v1.0" });
@@ -127,8 +158,9 @@ pub mod functions {
         if matches!(name.as_str(), "" | "." | "..") {
             return call.fail(format!("`{}` is no repository", shown(&url)));
         }
+        let limits = super::limits(&options)?;
         let source = ArtifactSource::Git { url, reference };
-        Ok(ArtifactHandle(Artifact { source, name, origin: call.origin.clone() }))
+        Ok(ArtifactHandle(Artifact { source, name, limits, origin: call.origin.clone() }))
     }
 
     #[rhai_fn(name = "git", return_raw)]

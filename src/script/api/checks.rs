@@ -3,6 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, NativeCallContext};
 
+use crate::config::Size;
 use crate::recipe::{Check, CheckKind, SizeBound};
 use crate::script::arguments::{Call, Outcome, raise};
 
@@ -16,22 +17,8 @@ fn add(call: &Call, name: String, kind: CheckKind) {
 /// Reads `< 80MB`; `None` when it is no size.
 fn size(text: &str) -> Option<SizeBound> {
     let bound = text.trim().trim_start_matches("<=").trim_start_matches('<').trim();
-    let split = bound.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bound.len());
-    let (number, unit) = bound.split_at(split);
-    let factor: u64 = match unit.trim() {
-        "B" | "" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 3)?;
-    let number: u64 = format!("{whole}{fraction}").parse().ok()?;
-    Some(SizeBound { max_bytes: number.checked_mul(factor)? / 10u64.pow(digits), text: text.trim().to_owned() })
+    let Size(max_bytes) = bound.parse().ok()?;
+    Some(SizeBound { max_bytes, text: text.trim().to_owned() })
 }
 
 #[export_module]

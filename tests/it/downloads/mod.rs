@@ -1,78 +1,136 @@
 //! Downloads from servers on loopback into a store in a temporary folder.
 
+mod bounds;
 mod door;
+mod faults;
 mod origins;
+mod resumed;
 mod server;
+mod stored;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use f3s::artifact::Store;
-use f3s::config::{Mirrors, Original, Replacement};
+use f3s::artifact::{Content, Logins, Store};
+use f3s::config::{Config, Original, Replacement};
 use f3s::diagnostic::{Diagnostic, Place};
 use f3s::event::Event;
-use f3s::recipe::{Artifact, ArtifactSource, PackedAs};
+use f3s::recipe::{Artifact, ArtifactSource, Limits, PackedAs};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// A project: its own mirrors over a cache that others may share.
 struct Project {
-    cache: std::path::PathBuf,
-    mirrors: Mirrors,
+    cache: PathBuf,
+    config: Config,
+    logins: Logins,
 }
 
 /// What a fetch gave, and what was said meanwhile.
 struct Fetched {
-    content: Result<Vec<u8>, Diagnostic>,
+    content: Result<Content, Diagnostic>,
     events: Vec<Event>,
 }
 
 impl Fetched {
     #[track_caller]
-    fn text(&self) -> String {
+    fn bytes(&self) -> Vec<u8> {
         let content = self.content.as_ref().unwrap_or_else(|error| panic!("{error:?}"));
-        String::from_utf8_lossy(content).into_owned()
+        std::fs::read(&content.path).unwrap()
+    }
+
+    #[track_caller]
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
     /// The error with its notes and hints.
     #[track_caller]
     fn error(&self) -> String {
         let error = self.content.as_ref().expect_err("an error");
+        assert!(error.origin.is_some(), "{error:?} has no place");
         [vec![error.message.clone()], error.notes.clone(), error.hints.clone()].concat().join("\n")
+    }
+
+    /// Why it was asked again, each time.
+    fn retries(&self) -> Vec<&str> {
+        let mut retries = Vec::new();
+        for event in &self.events {
+            if let Event::DownloadRetried { because, .. } = event {
+                retries.push(because.as_str());
+            }
+        }
+        retries
+    }
+
+    fn notes(&self) -> Vec<&str> {
+        let mut notes = Vec::new();
+        for event in &self.events {
+            if let Event::Note { message } = event {
+                notes.push(message.as_str());
+            }
+        }
+        notes
     }
 }
 
 impl Project {
     fn new(cache: &Path) -> Project {
-        Project { cache: cache.to_owned(), mirrors: Mirrors::default() }
+        Project { cache: cache.to_owned(), config: Config::default(), logins: Logins::default() }
     }
 
     fn mirror(cache: &Path, from: &str, to: &str) -> Project {
-        let mut mirrors = Mirrors::default();
-        mirrors.extend([(Original::try_from(from.to_owned()).unwrap(), Replacement::try_from(to.to_owned()).unwrap())]);
-        Project { mirrors, ..Project::new(cache) }
+        let mut project = Project::new(cache);
+        let mirror = (Original::try_from(from.to_owned()).unwrap(), Replacement::try_from(to.to_owned()).unwrap());
+        project.config.mirrors.extend([mirror]);
+        project
     }
 
     /// Fetches with a store of its own, as a process does.
     fn fetch(&self, artifact: &Artifact) -> Fetched {
+        self.fetch_as(artifact, &PackedAs::File { mode: 0o644 })
+    }
+
+    fn fetch_as(&self, artifact: &Artifact, packed: &PackedAs) -> Fetched {
         let (events, mut said) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let content = runtime.block_on(async {
-            let store = Store::open(&self.cache, self.mirrors.clone()).unwrap();
+        let content = run(async {
+            let store = self.store();
             store.fetch(artifact, &events, &CancellationToken::new()).await?;
-            let packed = store.pack(artifact, &PackedAs::File { mode: 0o644 }).await?;
-            Ok(std::fs::read(packed).unwrap())
+            store.pack(artifact, packed).await.map_err(|error| error.at(artifact.origin.clone()))
         });
-        runtime.shutdown_background();
         Fetched { content, events: std::iter::from_fn(|| said.try_recv().ok()).collect() }
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.cache, &self.config, self.logins.clone()).unwrap()
+    }
+
+    /// The names in a folder of the store.
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.cache.join("artifacts").join(folder)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
+/// Runs to its end; what still blocks a thread then is not waited for.
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
 fn artifact(source: ArtifactSource) -> Artifact {
-    Artifact { source, name: "file".to_owned(), origin: Place::new("a.rhai", 1, 1).into() }
+    let origin = Place::new("a.rhai", 1, 1).into();
+    Artifact { source, name: "file".to_owned(), limits: Limits::default(), origin }
 }
 
 fn download(url: &str) -> Artifact {
-    artifact(ArtifactSource::Download { url: url.to_owned(), sha256: None })
+    artifact(ArtifactSource::Download { url: url.to_owned(), sha256: None, sha512: None })
+}
+
+fn pinned(url: &str, content: impl AsRef<[u8]>) -> Artifact {
+    let sha256 = Some(f3s::digest::of(content));
+    artifact(ArtifactSource::Download { url: url.to_owned(), sha256, sha512: None })
 }
 
 fn repository(url: &str) -> Artifact {

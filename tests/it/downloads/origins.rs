@@ -1,11 +1,11 @@
 //! Where content came from: what one project's mirror gave is no other's, and no address is a command.
 
 use f3s::config::Replacement;
-use f3s::digest;
 use f3s::recipe::ArtifactSource;
+use sha2::{Digest, Sha512};
 
 use super::server::{Server, whole};
-use super::{Project, artifact, download, repository};
+use super::{Project, artifact, download, pinned, repository};
 
 #[test]
 fn what_a_mirror_gave_is_kept_from_projects_without_it() {
@@ -29,11 +29,21 @@ fn what_a_mirror_gave_is_kept_from_projects_without_it() {
 fn a_checksum_joins_what_mirrors_part() {
     let (mirror, other) = (Server::of("content"), Server::of("something else"));
     let cache = tempfile::tempdir().unwrap();
-    let source = |url: &str| ArtifactSource::Download { url: format!("{url}/x"), sha256: Some(digest::of("content")) };
-    let mirrored = Project::mirror(cache.path(), "https://upstream.invalid", &mirror.url);
-    assert_eq!(mirrored.fetch(&artifact(source("https://upstream.invalid"))).text(), "content");
-    assert_eq!(Project::new(cache.path()).fetch(&artifact(source(&other.url))).text(), "content");
-    assert_eq!((mirror.seen().len(), other.seen().len()), (1, 0));
+    let sha512 = |url: &str| {
+        let sha512 = Sha512::digest("content").iter().map(|byte| format!("{byte:02x}")).collect();
+        artifact(ArtifactSource::Download { url: url.to_owned(), sha256: None, sha512: Some(sha512) })
+    };
+    let upstream = "https://upstream.invalid/";
+    let mirrored = Project::mirror(cache.path(), upstream, &mirror.url);
+    let plain = Project::new(cache.path());
+    assert_eq!(mirrored.fetch(&pinned(upstream, "content")).text(), "content");
+    assert_eq!(plain.fetch(&pinned(&other.url, "content")).text(), "content");
+    // One of the other kind is not known yet.
+    assert_eq!(mirrored.fetch(&sha512(upstream)).text(), "content");
+    assert_eq!(plain.fetch(&sha512(&other.url)).text(), "content");
+    assert_eq!((mirror.seen().len(), other.seen().len()), (2, 0));
+    let wrong = Project::new(tempfile::tempdir().unwrap().path()).fetch(&sha512(&other.url)).error();
+    assert!(wrong.contains("the checksum of") && wrong.contains("expected sha512 "), "{wrong}");
 }
 
 #[test]
@@ -62,15 +72,15 @@ fn passwords_in_urls_are_sent_and_not_shown() {
         _ => super::server::head(stream, "404 Not Found", "Content-Length: 0\r\n"),
     });
     let cache = tempfile::tempdir().unwrap();
-    let url = server.url.replace("http://", "http://user:pass@");
+    let url = server.url.replace("http://", "http://user:p%40ss@");
     let fetched = Project::new(cache.path()).fetch(&download(&format!("{url}/there")));
     assert_eq!(fetched.text(), "x");
-    // `user:pass`.
-    assert_eq!(server.seen()[0].header("authorization"), "Basic dXNlcjpwYXNz");
+    // `user:p@ss`.
+    assert_eq!(server.seen()[0].header("authorization"), "Basic dXNlcjpwQHNz");
     let gone = Project::new(cache.path()).fetch(&download(&format!("{url}/gone")));
     let shown = format!("{:?}{:?}{}", fetched.events, gone.events, gone.error());
-    assert!(shown.contains(&server.url) && !shown.contains("pass") && !shown.contains("user"), "{shown}");
+    assert!(shown.contains(&server.url) && !shown.contains("p%40ss") && !shown.contains("user"), "{shown}");
     let gone = Project::new(cache.path()).fetch(&repository(&format!("{url}/gone")));
     let shown = format!("{:?}{}", gone.events, gone.error());
-    assert!(shown.contains(&server.url) && !shown.contains("pass"), "{shown}");
+    assert!(shown.contains(&server.url) && !shown.contains("p%40ss"), "{shown}");
 }

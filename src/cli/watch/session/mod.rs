@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Args;
 use super::command::Exec;
 use super::keys::{self, Key, Keys};
-use crate::artifact::Store;
+use crate::artifact::{Logins, Store};
 use crate::cli::args::Global;
 use crate::cli::build;
 use crate::cli::failure::Failure;
@@ -184,7 +184,7 @@ impl Session<'_> {
         }
         self.announce();
         self.wrong = false;
-        let store = Store::open(&project.cache, project.config.mirrors.clone()).map_err(Failure::from);
+        let store = Store::open(&project.cache, &project.config, Logins::of_user()).map_err(Failure::from);
         let (store, options) = match store.and_then(|store| Ok((store, build::options(project)?))) {
             Ok(opened) => opened,
             Err(failure) => return self.fail(failure),
