@@ -44,9 +44,12 @@ impl Patterns {
         self.patterns.is_empty()
     }
 
-    /// What they say of a path without any of its parents being known.
+    /// What they say of a path without any of its parents being known. The root, the empty path, is never left out.
     pub fn of(&self, path: &str) -> Matched {
         let mut matched = Matched::default();
+        if path.is_empty() {
+            return matched;
+        }
         for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
             matched = self.below(&matched, &path[..end]);
         }
@@ -114,6 +117,9 @@ mod tests {
         check(&["[^a-c]x", "[\\]\\-]"], &["dx", "]", "-"], &["ax", "\\"]);
         check(&["x/**"], &["x/a", "x/a/b"], &["x"]);
         check(&["a\\*b"], &["a*b"], &["axb"]);
+        // Older clients take these for operators of the regular expression.
+        check(&["a|*", "b+?", "(?)"], &["a|x", "b+x", "(x)"], &["a", "x", "bbx"]);
+        check(&["**"], &["a"], &[""]);
     }
 
     #[test]

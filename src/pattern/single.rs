@@ -100,8 +100,11 @@ impl Matcher {
                 '.' | '+' | '(' | ')' | '|' | '{' | '}' | '$' => expression.extend(['\\', c]),
                 '\\' => {
                     expression.push('\\');
-                    expression.extend(rest.next());
-                    matcher = Kind::Regexp;
+                    // At the end it escapes the end itself.
+                    if let Some(escaped) = rest.next() {
+                        expression.push(escaped);
+                        matcher = Kind::Regexp;
+                    }
                 }
                 '[' | ']' => {
                     expression.push(c);
@@ -128,17 +131,55 @@ enum Kind {
     Regexp,
 }
 
-/// What Go's `filepath.Match` takes: classes have an end, at least one range and no bare `-`, and nothing ends in `\`.
+/// What Go's `filepath.Match` finds wrong when it holds the pattern against `.`, which is how Docker tries it: it looks at
+/// what stands in front of the first star that counts, and behind that only as far as `.` matches.
 fn well_formed(text: &str) -> Result<(), Invalid> {
-    let mut rest = text.chars().peekable();
+    let (first, rest) = chunk(text.trim_start_matches('*'));
+    elements(first)?;
+    let is_dot = match first {
+        "." | "?" | "\\." => true,
+        class if class.starts_with('[') => {
+            // One class and nothing else, of the characters that the expression takes.
+            let length = elements(class)?;
+            length == 1 && regexp::compile(&format!("^{class}$")).is_ok_and(|class| class.is_match(b"."))
+        }
+        _ => false,
+    };
+    if is_dot {
+        elements(chunk(rest.trim_start_matches('*')).0)?;
+    }
+    Ok(())
+}
+
+/// Up to a star that stands in no class.
+fn chunk(text: &str) -> (&str, &str) {
+    let mut in_class = false;
+    let mut rest = text.char_indices();
+    while let Some((at, c)) = rest.next() {
+        match c {
+            '\\' => _ = rest.next(),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '*' if !in_class => return text.split_at(at),
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+/// How many characters a chunk stands for: classes have an end, at least one range and no bare `-`, and nothing ends in `\`.
+fn elements(chunk: &str) -> Result<usize, Invalid> {
+    let mut rest = chunk.chars().peekable();
+    let mut count = 0;
     while let Some(c) = rest.next() {
+        count += 1;
         match c {
             '\\' if rest.next().is_none() => return Err(Invalid("`\\` at its end escapes nothing")),
             '[' => class(&mut rest)?,
             _ => {}
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 type Rest<'t> = std::iter::Peekable<std::str::Chars<'t>>;

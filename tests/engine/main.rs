@@ -1,6 +1,8 @@
 //! f3s against a real engine, a real registry and real downloads: the lab's, which `make test` sets up.
 
 mod artifacts;
+#[path = "../cases/mod.rs"]
+mod cases;
 mod checks;
 mod classic;
 mod connections;
@@ -8,6 +10,7 @@ mod copies;
 mod door;
 mod failures;
 mod fine;
+mod ignored;
 mod lab;
 mod library;
 mod private;

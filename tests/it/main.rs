@@ -2,6 +2,7 @@
 
 mod cli;
 mod completion;
+mod copies;
 mod diagnostics;
 mod downloads;
 mod examples;

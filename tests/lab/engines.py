@@ -28,17 +28,26 @@ def debian() -> str:
 
 def programs(version: int, cache: Path) -> Path:
     """The folder of a newer Docker's programs; fetched once for a machine."""
-    root = cache / f"docker{version}"
+    return unpacked(f"docker{version}", RELEASES[version], PACKAGES, cache)
+
+
+def buildx(cache: Path) -> Path:
+    """Docker's own client of BuildKit: what an ignore file leaves out is its decision."""
+    return unpacked("buildx", RELEASES[26], ["docker-buildx"], cache) / "usr/libexec/docker/cli-plugins/docker-buildx"
+
+
+def unpacked(what: str, release: str, packages: list[str], cache: Path) -> Path:
+    root = cache / what
     if (root / "complete").exists():
         return root
-    print(f"lab: fetching Docker {version} (once)", file=sys.stderr)
+    print(f"lab: fetching {what} (once)", file=sys.stderr)
     mirror = debian()
-    with urllib.request.urlopen(f"{mirror}/dists/{RELEASES[version]}/main/binary-amd64/Packages.xz", timeout=60) as answer:
+    with urllib.request.urlopen(f"{mirror}/dists/{release}/main/binary-amd64/Packages.xz", timeout=60) as answer:
         listing = lzma.decompress(answer.read()).decode()
-    for name in PACKAGES:
+    for name in packages:
         entry = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", listing, re.MULTILINE).group(0)
         path = re.search(r"^Filename: (.+)$", entry, re.MULTILINE).group(1)
-        package = cache / f"{name}-{version}.deb"
+        package = cache / f"{name}-{what}.deb"
         with urllib.request.urlopen(f"{mirror}/{path}", timeout=60) as answer, open(package, "wb") as file:
             shutil.copyfileobj(answer, file)
         subprocess.run(["dpkg", "-x", package, root], check=True)

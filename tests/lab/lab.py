@@ -149,6 +149,7 @@ def write_configuration(known: dict):
         "F3S_LAB_26": f"unix://{known['socket_26']}",
         "F3S_LAB_28": f"unix://{known['socket_28']}",
         "F3S_LAB_28_CONTAINERD": f"unix://{known['socket_28_containerd']}",
+        "F3S_LAB_BUILDX": engines.buildx(CACHE),
         "F3S_LAB_TLS": f"tcp://127.0.0.1:{PORTS['engine_tls']}",
         "F3S_LAB_SSH": f"ssh://root@127.0.0.1:{PORTS['ssh']}",
         "F3S_LAB_MISSING": " ".join(known["missing"]),
