@@ -89,6 +89,6 @@ finally:
     docker = ["docker", "--host", re.search(r"engine \S+ at (\S+)", doctor).group(1)]
     listing = [*docker, "images", "--format", "{{.Repository}}:{{.Tag}}"]
     images = subprocess.run(listing, capture_output=True, text=True).stdout.split()
-    ours = [name for name in images if name.removeprefix("f3s/").startswith("wb")]
+    ours = [name for name in images if name.split("/")[-1].startswith("wb")]
     subprocess.run([*docker, "rmi", "--force", *ours], capture_output=True)
 PYTHON

@@ -5,8 +5,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Select};
 use super::failure::Failure;
+use super::hold::{self, Hold};
 use super::output;
 use super::project::Project;
+use super::seal;
 use super::signals;
 use super::speaker::{Progress, Speaker};
 use crate::artifact::{Logins, Store};
@@ -16,7 +18,7 @@ use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
 use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
-use crate::plan::{Action, PlanOptions, Present};
+use crate::plan::{Action, PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -70,9 +72,27 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
             stocked = stocked => stocked?,
             () = cancel.cancelled() => return Err(Failure::Interrupted),
         };
-        let source_date_epoch = source_date_epoch()?;
-        let wanted = PlanOptions { force: args.force, source_date_epoch, ..PlanOptions::default() };
-        let plan = project.plan(family, &present, &wanted)?;
+        let (source_date_epoch, seal) = (source_date_epoch()?, Some(seal::of_user()?));
+        let wanted = PlanOptions { force: args.force, source_date_epoch, seal, ..PlanOptions::default() };
+        let mut plan = project.plan(family, &present, &wanted)?;
+        let is_done = |image: &PlannedImage| image.action == Action::UpToDate && (image.is_pushed || !push);
+        let _hold = if plan.images.iter().all(is_done) {
+            None
+        } else {
+            let held = async {
+                let hold = hold(&engine, &events).await?;
+                Ok::<_, Failure>((hold, engine.present().await.map_err(|error| failure(error, &sources))?))
+            };
+            let (hold, now) = tokio::select! {
+                held = held => held?,
+                () = cancel.cancelled() => return Err(Failure::Interrupted),
+            };
+            // What was there may have been pruned since.
+            if now != present {
+                plan = project.plan(family, &now, &wanted)?;
+            }
+            Some(hold)
+        };
         // One image without its secret does not keep the others from being tried, if that is wanted.
         let built = plan.images.iter().filter(|image| image.action == Action::Build && !keep_going);
         for image in built {
@@ -117,6 +137,14 @@ pub async fn stock(
         Some((_, error)) => Err(failure(error, sources)),
         None => Ok(stock),
     }
+}
+
+/// Keeps what the engine has from being pruned.
+pub async fn hold(engine: &Docker, events: &Events) -> Result<Hold, Failure> {
+    hold::for_run(engine, |message| {
+        let _ = events.send(Event::Note { message });
+    })
+    .await
 }
 
 /// How many images are made at the same time, if somebody said so.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::{Format, Global, Select};
 use super::failure::Failure;
 use super::project::Project;
-use super::{build, output};
+use super::{build, output, seal};
 use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
@@ -53,8 +53,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let present = if args.offline { Present::default() } else { build::listing(&project)? };
-    let options =
-        PlanOptions { force: args.force, source_date_epoch: build::source_date_epoch()?, ..PlanOptions::default() };
+    let (source_date_epoch, seal) = (build::source_date_epoch()?, seal::if_any()?);
+    let options = PlanOptions { force: args.force, source_date_epoch, seal, ..PlanOptions::default() };
     let plan = project.plan((&graph, &sources), &present, &options)?;
     match args.format {
         Format::Json => output::print_json(&document(&plan)),

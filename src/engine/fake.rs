@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
 use crate::diagnostic::Diagnostic;
 use crate::event::Events;
 use crate::plan::{PlannedImage, Present, PresentImage};
@@ -15,7 +15,7 @@ use crate::recipe::{Check, ImageRef};
 
 #[derive(Clone, Default)]
 pub struct Fake {
-    /// `build a`, `built a`, `check a`, `tag f3s/a:.. a:latest`, `push a:latest`.
+    /// `build a`, `built a`, `check a`, `tag a:latest`, `push a:latest`.
     log: Arc<Mutex<Vec<String>>>,
     images: Arc<Mutex<BTreeMap<String, String>>>,
     /// Names of images that fail to build.
@@ -24,6 +24,8 @@ pub struct Fake {
     pub takes: BTreeMap<String, Duration>,
     /// How often a push of a reference fails before it succeeds.
     pub refuses: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// How often somebody moves a reference before it is pushed.
+    pub moves: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 impl Fake {
@@ -61,19 +63,19 @@ impl Engine for Fake {
         }
         self.say(format!("built {}", image.name));
         self.images.lock().unwrap().insert(image.internal.to_string(), image.fingerprint.to_string());
-        Ok(Built { size: 1, cached: false })
+        Ok(Built { id: image.fingerprint.to_string(), size: 1, cached: false })
     }
 
-    async fn check(&self, image: &ImageRef, check: &Check, _: &CancellationToken) -> Result<(), EngineError> {
-        assert!(self.images.lock().unwrap().contains_key(&image.to_string()), "checked before it was built");
+    async fn check(&self, id: &str, check: &Check, _: &CancellationToken) -> Result<(), EngineError> {
+        assert!(self.images.lock().unwrap().values().any(|image| image == id), "checked before it was built");
         self.say(format!("check {}", check.name));
         if check.name == "false" { Err(EngineError::Failed(Diagnostic::error("as told"))) } else { Ok(()) }
     }
 
-    async fn tag(&self, from: &ImageRef, to: &ImageRef) -> Result<(), EngineError> {
+    async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let mut images = self.images.lock().unwrap();
-        let id = images.get(&from.to_string()).cloned().expect("tagged before it was built");
-        images.insert(to.to_string(), id);
+        assert!(images.values().any(|image| image == id), "tagged before it was built");
+        images.insert(to.to_string(), id.to_owned());
         self.log.lock().unwrap().push(format!("tag {to}"));
         Ok(())
     }
@@ -91,18 +93,23 @@ impl Engine for Fake {
     async fn push(
         &self,
         _: &str,
+        _: &str,
         reference: &ImageRef,
         _: &Events,
         _: &CancellationToken,
-    ) -> Result<String, EngineError> {
+    ) -> Result<Pushed, EngineError> {
         self.say(format!("push {reference}"));
-        let mut refuses = self.refuses.lock().unwrap();
-        match refuses.get_mut(&reference.to_string()) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                Err(EngineError::Failed(Diagnostic::error("500")))
-            }
-            _ => Ok("sha256:0".to_owned()),
+        let happens =
+            |so_often: &Mutex<BTreeMap<String, u32>>| match so_often.lock().unwrap().get_mut(&reference.to_string()) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                _ => false,
+            };
+        if happens(&self.refuses) {
+            return Err(EngineError::Failed(Diagnostic::error("500")));
         }
+        Ok(if happens(&self.moves) { Pushed::Another } else { Pushed::Itself("sha256:0".to_owned()) })
     }
 }

@@ -80,8 +80,7 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// One listing of all images.
     fn present(&self) -> impl Future<Output = Result<Present, EngineError>> + Send;
 
-    /// Builds the image and tags it `image.internal`. Says steps and their output as events. Returns the size in bytes and
-    /// whether every step came from the cache.
+    /// Builds the image and tags it `image.internal`. Says steps and their output as events.
     fn build(
         &self,
         image: &PlannedImage,
@@ -91,16 +90,16 @@ pub trait Engine: Clone + Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<Built, EngineError>> + Send;
 
-    /// Runs one check in a throw-away container of `image`.
+    /// Runs one check in a throw-away container of the image with this id.
     fn check(
         &self,
-        image: &ImageRef,
+        id: &str,
         check: &Check,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Gives the image `from` the further reference `to`.
-    fn tag(&self, from: &ImageRef, to: &ImageRef) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Gives the image with this id a further reference.
+    fn tag(&self, id: &str, to: &ImageRef) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Removes a reference, and the image when it was the last one. Missing is fine.
     fn remove(&self, reference: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
@@ -113,14 +112,16 @@ pub trait Engine: Clone + Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Pushes once; the caller retries. Returns the manifest's digest. `image` names it in events.
+    /// Pushes once what has this reference, and tells whether that was the image with this id; the caller retries. `image`
+    /// names it in events.
     fn push(
         &self,
         image: &str,
+        id: &str,
         reference: &ImageRef,
         events: &Events,
         cancel: &CancellationToken,
-    ) -> impl Future<Output = Result<String, EngineError>> + Send;
+    ) -> impl Future<Output = Result<Pushed, EngineError>> + Send;
 }
 
 /// How steps run.
@@ -133,8 +134,19 @@ pub struct BuildOptions {
     pub source_date_epoch: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a push brought to the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// The image that was meant, whose manifest has this digest.
+    Itself(String),
+    /// Another one: somebody moved the reference meanwhile.
+    Another,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
+    /// Of the image, as the engine calls it.
+    pub id: String,
     /// Bytes, all layers.
     pub size: u64,
     /// The engine ran no step.

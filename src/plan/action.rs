@@ -1,14 +1,14 @@
 //! What will happen to an image, and why.
 
 use super::image::{Action, PlannedImage};
+use super::internal::{Mark, Marks};
 use super::present::Present;
 use crate::recipe::ImageRef;
 
 pub struct Decision<'a> {
     pub present: &'a Present,
     pub internal: &'a ImageRef,
-    /// That its checks passed, and that it is this project's.
-    pub markers: [Option<&'a ImageRef>; 2],
+    pub marks: &'a Marks,
     pub references: &'a [ImageRef],
     pub forced: bool,
     pub built_parent: Option<&'a PlannedImage>,
@@ -17,29 +17,32 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    pub fn decide(&self) -> (Action, String) {
+    /// What to do, why, and the id of the image that is there, unless it is to be built.
+    pub fn decide(&self) -> (Action, String, Option<String>) {
+        let build = |why: String| (Action::Build, why, None);
         if self.forced {
-            return (Action::Build, "asked for with --force".to_owned());
+            return build("asked for with --force".to_owned());
         }
         let Some(image) = self.present.get(&self.internal.to_string()) else {
-            return (Action::Build, self.why_built());
+            return build(self.why_built());
         };
-        let is_image =
-            |reference: &ImageRef| self.present.get(&reference.to_string()).is_some_and(|found| found.id == image.id);
-        let [checked, owned] = self.markers;
-        if checked.is_some_and(|marker| !is_image(marker)) {
-            return (Action::Tag, "its checks have not passed yet".to_owned());
+        let is_missing = |mark: Mark| self.marks.is_missing(mark, &image.id, self.present);
+        if is_missing(Mark::Built) {
+            return build("the image of that name was not built by you".to_owned());
         }
-        if owned.is_some_and(|marker| !is_image(marker)) {
-            return (Action::Tag, "it is not marked as this project's".to_owned());
-        }
-        match self.references.iter().find(|reference| !is_image(reference)) {
-            Some(reference) if self.present.get(&reference.to_string()).is_none() => {
-                (Action::Tag, format!("{reference} is missing"))
+        let (action, why) = if is_missing(Mark::Checked) {
+            (Action::Tag, "its checks have not passed yet".to_owned())
+        } else if is_missing(Mark::Of) {
+            (Action::Tag, "it is not marked as this project's".to_owned())
+        } else {
+            let of = |reference: &ImageRef| self.present.get(&reference.to_string()).map(|found| &found.id);
+            match self.references.iter().find(|reference| of(reference) != Some(&image.id)) {
+                Some(reference) if of(reference).is_none() => (Action::Tag, format!("{reference} is missing")),
+                Some(reference) => (Action::Tag, format!("{reference} is another image")),
+                None => (Action::UpToDate, "unchanged".to_owned()),
             }
-            Some(reference) => (Action::Tag, format!("{reference} is another image")),
-            None => (Action::UpToDate, "unchanged".to_owned()),
-        }
+        };
+        (action, why, Some(image.id.clone()))
     }
 
     fn why_built(&self) -> String {

@@ -112,7 +112,7 @@ impl<'a> ContextBuilder<'a> {
             (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
             _ => &artifact.name,
         };
-        let path = format!(".f3s/artifacts/{}/{}{suffix}", &digest::of(entry.identity())[..16], plain(stem));
+        let path = format!(".f3s/artifacts/{}/{}{suffix}", digest::of(entry.identity()), plain(stem));
         self.context.entries.insert(path.clone(), entry);
         path
     }

@@ -9,19 +9,12 @@ use super::{Context, Dockerfile};
 use crate::recipe::ImageRef;
 
 /// Changes when f3s would build something else from the same inputs.
-const VERSION: &str = "f3s fingerprint 1";
+const VERSION: &str = "f3s fingerprint 2";
 
 /// SHA-256 in lower-case hexadecimal, 64 digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
-
-impl Fingerprint {
-    /// What stands in tags: 16 digits, 64 bits.
-    pub fn prefix(&self) -> &str {
-        &self.0[..16]
-    }
-}
 
 /// What an image is made of. Tags, checks, comments, places in scripts and labels that f3s
 /// adds are not among it.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, Dockerfile, Fingerprint, Instruction};
+use super::{Context, Dockerfile, Fingerprint, Instruction, Mark, Marks};
 use crate::recipe::{Artifact, Check, ImageKey, ImageRef, SecretMount, Step};
 
 /// What will happen to an image.
@@ -22,7 +22,7 @@ pub enum Action {
 pub struct Purpose {
     name: String,
     fingerprint: Fingerprint,
-    checked: Option<ImageRef>,
+    checked: Option<String>,
     references: Vec<ImageRef>,
 }
 
@@ -38,19 +38,17 @@ pub struct PlannedImage {
     /// Why, in a few words: `not built yet`, `base jmeter-base is built`, `asked for with --force`.
     pub reason: String,
     pub fingerprint: Fingerprint,
-    /// `f3s/NAME:FINGERPRINT`, immutable: what children use in `FROM`.
+    /// `f3s.invalid/NAME:FINGERPRINT`: what children use in `FROM`.
     pub internal: ImageRef,
-    /// Present when all checks passed: `f3s/NAME:FINGERPRINT-checked-DIGEST`; `None` for an image without checks.
-    pub checked: Option<ImageRef>,
-    /// Present when this project has made the image: `f3s/NAME:FINGERPRINT-of-DIGEST`; `None` where no project is known.
-    pub owned: Option<ImageRef>,
+    /// The id of the image that the engine has under `internal`; `None` for one that is to be built.
+    pub id: Option<String>,
+    /// What says of an image on the engine that it is this one, and what was done with it.
+    pub marks: Marks,
     /// The final tags, the first one being *the* reference of the image.
     pub references: Vec<ImageRef>,
     /// Where it is pushed; a subset of `references`. Empty when the recipe pushes nothing.
     pub pushes: Vec<ImageRef>,
-    /// Present when the image was pushed to all of `pushes`: `f3s/NAME:FINGERPRINT-pushed-DIGEST`; `None` when it is not pushed.
-    pub pushed: Option<ImageRef>,
-    /// True when there is nothing to push: the marker stands on this very image, or the recipe pushes nothing.
+    /// True when there is nothing to push: the image is marked as pushed, or the recipe pushes nothing.
     pub is_pushed: bool,
     /// Why nothing is pushed although the recipe says `push()`: no registry is configured.
     pub push_skipped: Option<String>,
@@ -78,7 +76,7 @@ impl PlannedImage {
         Purpose {
             name: self.name.clone(),
             fingerprint: self.fingerprint.clone(),
-            checked: self.checked.clone(),
+            checked: self.marks.about(Mark::Checked).map(str::to_owned),
             references: self.references.clone(),
         }
     }

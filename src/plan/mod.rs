@@ -7,6 +7,7 @@ mod dockerfile;
 mod fingerprint;
 mod ignore;
 mod image;
+mod internal;
 mod labels;
 mod lower;
 mod present;
@@ -16,9 +17,9 @@ pub use context::{Context, ContextEntry};
 pub use dockerfile::{Dockerfile, Instruction};
 pub use fingerprint::Fingerprint;
 pub use image::{Action, PlannedImage, Purpose};
+pub use internal::{Internal, Mark, Marks, Seal};
 pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
-pub use references::Internal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ pub struct PlanOptions {
     pub unchecked: bool,
     /// What tells the project from others on the same engine, where its repository does not: its folder.
     pub project: Option<String>,
+    /// The user's key: without it nothing that the engine has is believed to be f3s's.
+    pub seal: Option<Seal>,
 }
 
 impl Plan {
@@ -104,6 +107,18 @@ impl Plan {
     pub fn count(&self, action: Action) -> usize {
         self.images.iter().filter(|image| image.action == action).count()
     }
+}
+
+/// The checks as a mark tells them from others; `None` without any.
+fn described(checks: &[Check]) -> Option<String> {
+    let kinds: Vec<_> = checks.iter().map(|check| &check.kind).collect();
+    (!checks.is_empty()).then(|| serde_json::to_string(&kinds).expect("checks are JSON"))
+}
+
+/// The destinations as a mark tells them from others; `None` without any.
+fn destinations(pushes: &[ImageRef]) -> Option<String> {
+    let names: Vec<String> = pushes.iter().map(ToString::to_string).collect();
+    (!pushes.is_empty()).then(|| names.join("\n"))
 }
 
 fn network(config: &Config) -> Result<RunNetwork, Diagnostic> {
@@ -173,16 +188,16 @@ impl Planner<'_> {
             source_date_epoch: self.options.source_date_epoch,
         };
         let fingerprint = inputs.fingerprint();
-        let internal = references::internal(recipe, &fingerprint);
+        let internal = internal::reference(recipe, &fingerprint);
         let checks = self.checks(node, &fingerprint);
-        let checked = references::checked(&internal, &checks);
-        let pushed = references::pushed(&internal, &pushes);
         let project = self.source.as_ref().filter(|_| self.options.project.is_some()).or(self.options.project.as_ref());
-        let owned = project.map(|project| references::owned(&internal, project));
+        let about =
+            [(Mark::Checked, described(&checks)), (Mark::Of, project.cloned()), (Mark::Pushed, destinations(&pushes))];
+        let marks = Marks::new(self.options.seal.as_ref(), &internal, about);
         let decision = action::Decision {
             present: self.present,
             internal: &internal,
-            markers: [checked.as_ref(), owned.as_ref()],
+            marks: &marks,
             references: &references,
             forced: self.options.force && node.asked,
             missing: known.iter().find(|(_, id)| id.is_none()).map(|(image, _)| image),
@@ -192,12 +207,9 @@ impl Planner<'_> {
                 .map(|index| &other(*index).image)
                 .find(|image| image.action == Action::Build),
         };
-        let (action, reason) = decision.decide();
-        let is_pushed = pushed.as_ref().is_none_or(|marker| {
-            let image = self.present.get(&internal.to_string());
-            action == Action::UpToDate
-                && self.present.get(&marker.to_string()).map(|found| &found.id) == image.map(|image| &image.id)
-        });
+        let (action, reason, id) = decision.decide();
+        let is_marked = |id: &String| !marks.is_missing(Mark::Pushed, id, self.present);
+        let is_pushed = pushes.is_empty() || (action == Action::UpToDate && id.as_ref().is_some_and(is_marked));
         let image = PlannedImage {
             name: recipe.key.to_string(),
             key: recipe.key.clone(),
@@ -207,11 +219,10 @@ impl Planner<'_> {
             reason,
             fingerprint,
             internal,
-            checked,
-            owned,
+            id,
+            marks,
             references,
             pushes,
-            pushed,
             is_pushed,
             push_skipped,
             parents: node.parents.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Images by reference (`alpine:3.13`, `f3s/ops:0123456789abcdef`).
+/// Images by reference (`alpine:3.13`, `f3s.invalid/ops:FINGERPRINT`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Present(pub BTreeMap<String, PresentImage>);
 
@@ -34,22 +34,22 @@ impl PresentImage {
 impl Present {
     /// The image of a reference as anybody writes it.
     pub fn get(&self, reference: &str) -> Option<&PresentImage> {
-        self.0.get(&familiar(reference))
+        self.0.get(&Present::familiar(reference))
     }
 
     pub fn insert(&mut self, reference: &str, image: PresentImage) {
-        self.0.insert(familiar(reference), image);
+        self.0.insert(Present::familiar(reference), image);
     }
-}
 
-/// The shortest way to write a reference: engines list images of Docker Hub without its name (Podman with it), and one
-/// with a digest without its tag.
-fn familiar(reference: &str) -> String {
-    let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
-    let short = short.strip_prefix("library/").unwrap_or(short);
-    let Some((name, digest)) = short.split_once('@') else { return short.to_owned() };
-    let colon = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
-    format!("{}@{digest}", colon.map_or(name, |colon| &name[..colon]))
+    /// The shortest way to write a reference: engines list images of Docker Hub without its name (Podman with it), and one
+    /// with a digest without its tag.
+    pub fn familiar(reference: &str) -> String {
+        let short = reference.strip_prefix("docker.io/").unwrap_or(reference);
+        let short = short.strip_prefix("library/").unwrap_or(short);
+        let Some((name, digest)) = short.split_once('@') else { return short.to_owned() };
+        let colon = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
+        format!("{}@{digest}", colon.map_or(name, |colon| &name[..colon]))
+    }
 }
 
 #[cfg(test)]

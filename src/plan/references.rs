@@ -1,16 +1,11 @@
-//! The names of an image: for users, for children, and as markers of what was done with it.
+//! The names of an image for users: its tags, and where it is pushed.
 
 use std::collections::BTreeMap;
 
-use super::fingerprint::Fingerprint;
 use super::image::PlannedImage;
 use crate::diagnostic::Diagnostic;
-use crate::digest;
 use crate::graph::Graph;
-use crate::recipe::{Check, ImageRef, Recipe};
-
-/// What stands before every internal reference.
-const PREFIX: &str = "f3s/";
+use crate::recipe::{ImageRef, Recipe};
 
 pub struct References {
     /// The final tags; the first one is *the* reference of the image.
@@ -99,60 +94,4 @@ fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef
         Diagnostic::error(format!("the registry `{}` makes no image reference: {error}", registry.unwrap_or_default()))
             .hint("it is a host with an optional path and no scheme: `registry.example.com/team`")
     })
-}
-
-/// `f3s/RECIPE:FINGERPRINT`: the recipe's name where that can stand in a reference, since two recipes may give their
-/// images one name.
-pub fn internal(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
-    let stem = recipe.key.recipe.as_str();
-    let name = if ImageRef::is_name(stem) { stem } else { &recipe.name };
-    ImageRef {
-        registry: None,
-        name: format!("{PREFIX}{name}"),
-        tag: Some(fingerprint.prefix().to_owned()),
-        digest: None,
-    }
-}
-
-/// The marker that these checks passed: other checks have another one. `None` without checks.
-pub fn checked(internal: &ImageRef, checks: &[Check]) -> Option<ImageRef> {
-    let kinds: Vec<_> = checks.iter().map(|check| &check.kind).collect();
-    (!checks.is_empty()).then(|| marker(internal, "checked", &serde_json::to_string(&kinds).expect("checks are JSON")))
-}
-
-/// The marker that this project makes the image: other projects may make the same, or others of that name.
-pub fn owned(internal: &ImageRef, project: &str) -> ImageRef {
-    marker(internal, OWNER, project)
-}
-
-const OWNER: &str = "of";
-
-/// An internal reference or a marker, taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Internal<'a> {
-    /// `f3s/NAME:FINGERPRINT`.
-    pub image: &'a str,
-    /// The digest of a project, for a marker of `owned`.
-    pub owner: Option<&'a str>,
-}
-
-impl Internal<'_> {
-    /// `None` for a reference that is none of f3s's own.
-    pub fn parse(reference: &str) -> Option<Internal<'_>> {
-        let tag = reference.strip_prefix(PREFIX)?.split_once(':')?.1;
-        let (fingerprint, marker) = tag.split_once('-').unwrap_or((tag, ""));
-        let image = &reference[..reference.len() - tag.len() + fingerprint.len()];
-        Some(Internal { image, owner: marker.strip_prefix(OWNER).and_then(|rest| rest.strip_prefix('-')) })
-    }
-}
-
-/// The marker that the image was pushed to these references. `None` for an image that is not pushed.
-pub fn pushed(internal: &ImageRef, pushes: &[ImageRef]) -> Option<ImageRef> {
-    let names: Vec<String> = pushes.iter().map(ToString::to_string).collect();
-    (!pushes.is_empty()).then(|| marker(internal, "pushed", &names.join("\n")))
-}
-
-fn marker(internal: &ImageRef, what: &str, of: &str) -> ImageRef {
-    let tag = internal.tag.as_deref().unwrap_or_default();
-    internal.with_tag(&format!("{tag}-{what}-{}", &digest::of(of)[..8]))
 }

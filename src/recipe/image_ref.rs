@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+/// The registry host of f3s's own references, and of those below it. Nobody can own it (RFC 2606).
+pub const RESERVED_HOST: &str = "f3s.invalid";
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
     /// `host[:port]`; `None` means Docker Hub.
@@ -93,6 +96,13 @@ impl FromStr for ImageRef {
         if let Some(host) = registry.as_deref().filter(|host| !is_host(host)) {
             return Err(format!("the registry `{host}` is not valid: write `host` or `host:port`"));
         }
+        let is_reserved = |host: &str| {
+            let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            host.strip_suffix(RESERVED_HOST).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        };
+        if let Some(host) = registry.as_deref().filter(|host| is_reserved(host)) {
+            return Err(format!("the registry `{host}` is f3s's own: its internal references are called so"));
+        }
         let (name, tag) = match rest.split_once(':') {
             Some((name, tag)) => (name, Some(tag)),
             None => (rest, None),
@@ -153,6 +163,10 @@ mod tests {
         assert!(error("a@sha256:12").starts_with("the digest"));
         assert!(error("evil.com\nRUN x/y:1").starts_with("the registry"));
         assert!(error("a b.c/d").starts_with("the registry"));
+        for own in ["f3s.invalid/a:1", "built.f3s.invalid/a:1", "F3S.invalid:80/a"] {
+            assert!(error(own).contains("is f3s's own"), "{own}");
+        }
+        assert!("notf3s.invalid/a:1".parse::<ImageRef>().is_ok());
         assert!("[::1]:5000/a".parse::<ImageRef>().is_ok());
         assert!("a--b/c___d".parse::<ImageRef>().is_err());
     }

@@ -12,7 +12,7 @@ mod step;
 pub use artifact::{Artifact, ArtifactSource, Limits, PackedAs};
 pub use check::{Check, CheckKind, SizeBound};
 pub use family::Family;
-pub use image_ref::ImageRef;
+pub use image_ref::{ImageRef, RESERVED_HOST};
 pub use key::{ImageKey, Value};
 pub use step::{
     Command, Copy, CopySource, Filter, Healthcheck, Mount, MountKind, PlaceFile, Run, RunNetwork, SecretMount,

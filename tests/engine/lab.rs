@@ -145,6 +145,12 @@ impl Project {
         format!("{}-{name}", self.prefix)
     }
 
+    /// Makes both projects one user's.
+    pub fn share_user(&mut self, other: &Project) {
+        let state = other.path().join("state").display().to_string();
+        self.set("XDG_STATE_HOME", &state);
+    }
+
     /// Sets a variable for all runs that follow.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -160,6 +166,8 @@ impl Project {
     /// Gives a command the project's folder and variables.
     pub fn set_up(&self, command: &mut Command) {
         command.current_dir(self.path()).env_remove("F3S_CONFIG").env("F3S_CACHE_DIR", self.path().join("cache"));
+        // A key of its own: what other tests build is nothing that it made, and no prune waits for them.
+        command.env("XDG_STATE_HOME", self.path().join("state"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 

@@ -33,7 +33,8 @@ fn two_runs_on_different_versions_of_a_family_never_mix() {
     }
     // Two checkouts of one project: the same names, other contents.
     let first = Project::new();
-    let second = Project::new();
+    let mut second = Project::new();
+    second.share_user(&first);
     let write = |project: &Project, word: &str| {
         let base = first.image("base");
         let app = first.image("app");

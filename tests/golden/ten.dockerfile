@@ -14,13 +14,13 @@ RUN set -eu; \
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="Alpine 3.13 with tools for operations and the time zone of Shanghai." org.opencontainers.image.title="alpine"
 
 # ops: registry.example.com/team/alpine:latest
-FROM f3s/alpine:FINGERPRINT AS final
+FROM f3s.invalid/alpine:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN set -eu; apk add --no-cache --no-progress --upgrade wget curl mysql-client busybox busybox-extras bash bash-doc bash-completion vim unzip
-RUN --mount=type=bind,source=.f3s/artifacts/39178b8c78b65660/sgerrand.rsa.pub,target=/dev/f3s/1/sgerrand.rsa.pub \
-    --mount=type=bind,source=.f3s/artifacts/0ec140ca97b95aff/glibc-2.33-r0.apk,target=/dev/f3s/2/glibc-2.33-r0.apk \
-    --mount=type=bind,source=.f3s/artifacts/8dca7dc6003ce303/glibc-bin-2.33-r0.apk,target=/dev/f3s/3/glibc-bin-2.33-r0.apk \
-    --mount=type=bind,source=.f3s/artifacts/04dbaa08442e1e0c/glibc-i18n-2.33-r0.apk,target=/dev/f3s/4/glibc-i18n-2.33-r0.apk \
+RUN --mount=type=bind,source=.f3s/artifacts/39178b8c78b6566096844ca2eca506fe8fb1d8641bb835d221fba9e63f6b457e/sgerrand.rsa.pub,target=/dev/f3s/1/sgerrand.rsa.pub \
+    --mount=type=bind,source=.f3s/artifacts/0ec140ca97b95affee639e984eb9aa61c66743e0d0283fb66067b1e2c5c23577/glibc-2.33-r0.apk,target=/dev/f3s/2/glibc-2.33-r0.apk \
+    --mount=type=bind,source=.f3s/artifacts/8dca7dc6003ce3030edf75f6d25e6a797732648034c9184915e1af17733fe352/glibc-bin-2.33-r0.apk,target=/dev/f3s/3/glibc-bin-2.33-r0.apk \
+    --mount=type=bind,source=.f3s/artifacts/04dbaa08442e1e0c799ad6d20ec4349269ec937b3877bbc71ba3e2d91375f297/glibc-i18n-2.33-r0.apk,target=/dev/f3s/4/glibc-i18n-2.33-r0.apk \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; mkdir -p /etc/apk/keys; cp -p /dev/f3s/1/sgerrand.rsa.pub /etc/apk/keys/sgerrand.rsa.pub; \
     echo '#f3s 1'; mkdir -p /tmp; cp -p /dev/f3s/2/glibc-2.33-r0.apk /tmp/glibc-2.33-r0.apk; \
@@ -45,9 +45,9 @@ RUN set -eu; \
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine:v3.13" org.opencontainers.image.description="Alpine with what operations need in every image: bash, vim, a MySQL client, glibc and a locale." org.opencontainers.image.title="alpine"
 
 # alpine-kona: registry.example.com/team/alpine-kona:latest
-FROM f3s/ops:FINGERPRINT AS final
+FROM f3s.invalid/ops:FINGERPRINT AS final
 MAINTAINER westzhao
-RUN --mount=type=bind,source=.f3s/artifacts/381f816d428e5f25/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar,target=/dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar \
+RUN --mount=type=bind,source=.f3s/artifacts/381f816d428e5f2579bd16fbfeddd33edc9ad27b7492502070b49861e58dd927/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar,target=/dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; mkdir -p /opt/TencentKona-8.0.5-282; tar -xpf /dev/f3s/1/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar -C /opt/TencentKona-8.0.5-282; \
     echo '#f3s 1'; (ln -nfs /opt/TencentKona-8.0.5-282 /opt/jdk); \
@@ -57,16 +57,16 @@ ENV JAVA_HOME="/opt/jdk"
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine:latest" org.opencontainers.image.description="Alpine with Tencent Kona JDK 8, trimmed." org.opencontainers.image.title="alpine-kona"
 
 # alpine-kona-skywalking: registry.example.com/team/alpine-kona-skywalking:latest
-FROM f3s/alpine-kona:FINGERPRINT AS final
+FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
-RUN --mount=type=bind,source=.f3s/artifacts/86afc42c0b1d1f87/apache-skywalking-apm-8.5.0.tar,target=/dev/f3s/1/apache-skywalking-apm-8.5.0.tar \
+RUN --mount=type=bind,source=.f3s/artifacts/86afc42c0b1d1f875ff25a6c09956b29ed62e56dd6f3432ee3e961cf07439881/apache-skywalking-apm-8.5.0.tar,target=/dev/f3s/1/apache-skywalking-apm-8.5.0.tar \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; mkdir -p /3.app/skywalking.new; tar -xpf /dev/f3s/1/apache-skywalking-apm-8.5.0.tar -C /3.app/skywalking.new; \
     echo '#f3s 1'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="The Kona JDK with the agent of Apache SkyWalking." org.opencontainers.image.title="alpine-kona-skywalking"
 
 # alpine-nginx: registry.example.com/team/alpine-nginx:latest
-FROM f3s/alpine-kona:FINGERPRINT AS final
+FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN set -eu; apk add --no-cache --no-progress --upgrade nginx
 COPY scripts/nginx/default.conf /etc/nginx/http.d/default.conf
@@ -77,9 +77,9 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 
 # centos: registry.example.com/team/centos:v7.8
 FROM scratch AS final
-ADD .f3s/artifacts/d35671f053fbd86c/centos-7.8.2003-x86_64-docker.tar /
+ADD .f3s/artifacts/d35671f053fbd86c5ddc6352ed3ef3966402ff2a9e49f940312ca36581c2ebe7/centos-7.8.2003-x86_64-docker.tar /
 LABEL license="GPLv2" name="CentOS Base Image" vendor="CentOS"
-RUN --mount=type=bind,source=.f3s/artifacts/cfea70098dfdfc5c/centos7_base.repo,target=/dev/f3s/2/centos7_base.repo \
+RUN --mount=type=bind,source=.f3s/artifacts/cfea70098dfdfc5ca75062fa10160c318b01d1b698eb6ea14c00fe794d9f1cd5/centos7_base.repo,target=/dev/f3s/2/centos7_base.repo \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; (rm -f /etc/yum.repos.d/CentOS-*); \
     echo '#f3s 1'; mkdir -p /etc/yum.repos.d; cp -p /dev/f3s/2/centos7_base.repo /etc/yum.repos.d/CentOS-Base.repo
@@ -97,8 +97,8 @@ RUN set -eu; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
     if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
-COPY --chmod=755 .f3s/artifacts/188075b14a6d8559/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
-COPY --chmod=755 .f3s/artifacts/552774b94b160b7b/gosu-amd64 /usr/local/bin/gosu
+COPY --chmod=755 .f3s/artifacts/188075b14a6d85596e216e15fd6b2503bbaca5ada126f7b000ff1f125bd831aa/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
+COPY --chmod=755 .f3s/artifacts/552774b94b160b7b61913cb88974e60e0ac7f689f10f3b965ccf04f0ec18c450/gosu-amd64 /usr/local/bin/gosu
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
     if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
@@ -111,16 +111,16 @@ CMD ["/bin/bash"]
 LABEL org.opencontainers.image.base.name="scratch" org.opencontainers.image.description="CentOS 7.8 with tools for operations, dumb-init, gosu and a Chinese locale." org.opencontainers.image.title="centos"
 
 # jmeter-base: registry.example.com/team/jmeter-base:latest
-FROM f3s/alpine-kona:FINGERPRINT AS final
+FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
-ADD .f3s/artifacts/be4f947cdd49315a/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
+ADD .f3s/artifacts/be4f947cdd49315a6cf354583dfca55eb367f39e63311aae1d0251bfb8602893/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
 ENV JMETER_HOME="/jmeter/apache-jmeter-5.4.1/"
-RUN --mount=type=bind,source=.f3s/artifacts/99b3db76124d5a11/JMeterPlugins-Standard-1.4.0.tar,target=/dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar \
+RUN --mount=type=bind,source=.f3s/artifacts/99b3db76124d5a1104e1280b803db10f720b2ddd4140a22a3a717716201fb0aa/JMeterPlugins-Standard-1.4.0.tar,target=/dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
     echo '#f3s 0'; mkdir -p /tmp/plugin; tar -xpf /dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar -C /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
-COPY .f3s/artifacts/a385559889ee4f4a/pepper-box-1.0.jar /jmeter/apache-jmeter-5.4.1/lib/ext/pepper-box-1.0.jar
-RUN --mount=type=bind,source=.f3s/artifacts/0eeb2c89079ed121/bzm-parallel-0.7.tar,target=/dev/f3s/1/bzm-parallel-0.7.tar \
+COPY .f3s/artifacts/a385559889ee4f4af14f1ad188608c790eaa5b409deb1b5a91a402ad21bc53a3/pepper-box-1.0.jar /jmeter/apache-jmeter-5.4.1/lib/ext/pepper-box-1.0.jar
+RUN --mount=type=bind,source=.f3s/artifacts/0eeb2c89079ed121c044363c1bd17993cee135c4f3e01f42b1b7f118d9257cd5/bzm-parallel-0.7.tar,target=/dev/f3s/1/bzm-parallel-0.7.tar \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
     echo '#f3s 0'; mkdir -p /tmp/plugin; tar -xpf /dev/f3s/1/bzm-parallel-0.7.tar -C /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
@@ -128,7 +128,7 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 
 # jmeter-grafana-reporter: registry.example.com/team/jmeter-grafana-reporter:latest
 FROM golang:1.14.7-alpine3.12 AS build
-ADD .f3s/artifacts/b948499aa7e675d2/reporter.tar /go/src/github.com/8710925/reporter/
+ADD .f3s/artifacts/b948499aa7e675d2075ade2e80e74066a1facd824a8cb4cfa18afb42a474ca36/reporter.tar /go/src/github.com/8710925/reporter/
 WORKDIR /go/src/github.com/8710925/reporter
 RUN set -eu; go install -v github.com/8710925/reporter/cmd/grafana-reporter
 FROM alpine:3.12 AS final
@@ -137,7 +137,7 @@ COPY --from=build /go/src/github.com/8710925/reporter/util/texlive.profile /
 COPY --from=build /go/src/github.com/8710925/reporter/util/SIMKAI.ttf /usr/share/fonts/west/
 COPY .f3s/write/1/repositories /etc/apk/repositories
 RUN set -eu; apk add --no-cache --no-progress --upgrade wget curl fontconfig unzip perl-switch
-RUN --mount=type=bind,source=.f3s/artifacts/0b5916a4c0ddb47b/install-unx.sh,target=/dev/f3s/1/install-unx.sh \
+RUN --mount=type=bind,source=.f3s/artifacts/0b5916a4c0ddb47b087b25a958100e87c21d09c6476576da082ca90b8b47ac6c/install-unx.sh,target=/dev/f3s/1/install-unx.sh \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; mkdir -p /tmp; cp -p /dev/f3s/1/install-unx.sh /tmp/install-tinytex.sh; \
     echo '#f3s 1'; (export CTAN_REPO=http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; sh /tmp/install-tinytex.sh --admin --no-path; rm /tmp/install-tinytex.sh; mv ~/.TinyTeX /opt/TinyTeX; /opt/TinyTeX/bin/*/tlmgr path add; chown -R root:adm /opt/TinyTeX; chmod -R g+w /opt/TinyTeX; chmod -R g+wx /opt/TinyTeX/bin; tlmgr update --self --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; tlmgr install --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet epstopdf-pkg ctex everyshi everysel euenc; fmtutil-sys --all; texhash; mktexlsr)
@@ -154,13 +154,13 @@ ENTRYPOINT ["/usr/local/bin/grafana-reporter","-ip","jmeter-grafana:3000"]
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.12" org.opencontainers.image.description="Reports of JMeter runs as PDF, from Grafana, with LaTeX and a Chinese font." org.opencontainers.image.title="jmeter-grafana-reporter"
 
 # jmeter-master: registry.example.com/team/jmeter-master:latest
-FROM f3s/jmeter-base:FINGERPRINT AS final
+FROM f3s.invalid/jmeter-base:FINGERPRINT AS final
 MAINTAINER westzhao
 EXPOSE 60000
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/jmeter-base:latest" org.opencontainers.image.description="JMeter controller: runs a test plan and drives the slaves." org.opencontainers.image.title="jmeter-master"
 
 # jmeter-slave: registry.example.com/team/jmeter-slave:latest
-FROM f3s/jmeter-base:FINGERPRINT AS final
+FROM f3s.invalid/jmeter-base:FINGERPRINT AS final
 MAINTAINER westzhao
 EXPOSE 1099 50000
 ENTRYPOINT $JMETER_HOME/bin/jmeter-server -Dserver.rmi.localport=50000 -Dserver_port=1099

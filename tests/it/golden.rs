@@ -32,7 +32,8 @@ fn the_ten_recipes_lower_to_their_golden_dockerfiles() {
         // Fingerprints of parents follow from their Dockerfiles: names are enough here.
         let mut dockerfile = without_source(&image.dockerfile.text);
         for parent in &plan.images {
-            dockerfile = dockerfile.replace(&parent.internal.to_string(), &format!("f3s/{}:FINGERPRINT", parent.name));
+            dockerfile =
+                dockerfile.replace(&parent.internal.to_string(), &format!("f3s.invalid/{}:FINGERPRINT", parent.name));
         }
         text.push_str(&format!("# {}: {}\n{dockerfile}\n", image.name, image.references[0]));
     }

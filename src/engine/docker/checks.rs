@@ -14,7 +14,7 @@ use super::client::{Client, failed, message};
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::harmless::{clean, clean_lines};
-use crate::recipe::{Check, CheckKind, ImageRef};
+use crate::recipe::{Check, CheckKind};
 
 /// Marks containers of checks, so that leftovers of a killed f3s can be told.
 pub const LABEL: &str = "f3s.check";
@@ -25,24 +25,19 @@ const MAX_FILE: usize = 64 << 20;
 /// Links that are followed before they are taken for a circle.
 const MAX_LINKS: usize = 16;
 
-pub async fn run(
-    client: &Client,
-    image: &ImageRef,
-    check: &Check,
-    cancel: &CancellationToken,
-) -> Result<(), EngineError> {
+pub async fn run(client: &Client, id: &str, check: &Check, cancel: &CancellationToken) -> Result<(), EngineError> {
     let wrong = match &check.kind {
         CheckKind::Size(bound) => {
-            let size = client.inspect_image(&image.to_string()).await.map_err(failed)?.size.unwrap_or(0) as u64;
+            let size = client.inspect_image(id).await.map_err(failed)?.size.unwrap_or(0) as u64;
             let found = format!("{:.1} MB", size as f64 / 1e6);
             (size > bound.max_bytes).then(|| Diagnostic::error(format!("the image has {found}, not {}", bound.text)))
         }
         CheckKind::Command { command, user, .. } => {
-            let container = Container::create(client, image, Some(command), user.as_deref()).await?;
+            let container = Container::create(client, id, Some(command), user.as_deref()).await?;
             container.within(cancel, container.command(check)).await?
         }
         CheckKind::File { .. } => {
-            let container = Container::create(client, image, None, None).await?;
+            let container = Container::create(client, id, None, None).await?;
             container.within(cancel, container.file(check)).await?
         }
     };
@@ -63,7 +58,7 @@ type Verdict = Result<Option<Diagnostic>, EngineError>;
 impl Container<'_> {
     async fn create<'a>(
         client: &'a Client,
-        image: &ImageRef,
+        image: &str,
         command: Option<&str>,
         user: Option<&str>,
     ) -> Result<Container<'a>, EngineError> {

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use http_body_util::{Either, StreamBody};
 
 use super::buildkit::{Files, received};
-use super::client::{Client, message};
+use super::client::{Client, failed, message};
 use super::tarball;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::engine::{BuildOptions, EngineError};
@@ -27,7 +27,7 @@ pub async fn build(
     mut files: Files,
     options: &BuildOptions,
     events: &Events,
-) -> Result<(), EngineError> {
+) -> Result<String, EngineError> {
     refuse_what_needs_buildkit(image).map_err(EngineError::Failed)?;
     files.text(DOCKERFILE, &image.dockerfile.text, 0o644);
     let (pieces, writer) = tarball::stream(files);
@@ -42,7 +42,7 @@ pub async fn build(
         .build();
     let body = StreamBody::new(Box::pin(received(pieces)) as _);
     let mut stream = client.build_image(query, None, Some(Either::Right(body)));
-    let mut current = None;
+    let (mut id, mut current) = (None, None);
     let mut last: Vec<String> = Vec::new();
     while let Some(info) = stream.next().await {
         let info = match info {
@@ -56,6 +56,8 @@ pub async fn build(
                 }));
             }
         };
+        // Of every step that became an image: the last one is the whole.
+        id = info.aux.and_then(|aux| aux.id).or(id);
         let lines = clean_lines(&info.stream.unwrap_or_default());
         for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
             if let Some(number) = step_number(&line) {
@@ -71,7 +73,14 @@ pub async fn build(
             let _ = events.send(Event::StepOutput { image: image.name.clone(), line });
         }
     }
-    Ok(())
+    match id {
+        Some(id) => Ok(id),
+        // Podman says it in the output only.
+        None => {
+            let built = client.inspect_image(&image.internal.to_string()).await.map_err(failed)?;
+            built.id.ok_or_else(|| EngineError::Failed(Diagnostic::error("the engine built an image and named no id")))
+        }
+    }
 }
 
 fn refuse_what_needs_buildkit(image: &PlannedImage) -> Result<(), Diagnostic> {

@@ -9,6 +9,7 @@ mod output;
 mod registry;
 mod secrets;
 mod tarball;
+mod usage;
 
 pub use secrets::examine as examine_secrets;
 
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
 use super::transport::Address;
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef};
@@ -36,7 +37,10 @@ pub struct Docker {
     client: Client,
     credentials: Credentials,
     builder: std::sync::Arc<OnceCell<Option<Builder>>>,
+    identity: std::sync::Arc<OnceCell<String>>,
     pub version: String,
+    /// Podman keeps no note of what it pushed, and has no name of its own.
+    is_podman: bool,
 }
 
 impl Docker {
@@ -46,13 +50,22 @@ impl Docker {
         let hello = async {
             let client = client.negotiate_version().await?;
             let version = client.version().await?;
-            Ok::<_, Error>((client, version.version.unwrap_or_default()))
+            Ok::<_, Error>((client, version))
         };
-        let (client, version) = tokio::time::timeout(address.patience(), hello)
+        let (client, found) = tokio::time::timeout(address.patience(), hello)
             .await
             .map_err(|_| address.is_silent())?
             .map_err(|error| io::Error::other(message(&error)))?;
-        Ok(Docker { address, client, credentials: Credentials::of_user(), builder: Default::default(), version })
+        let components = found.components.unwrap_or_default();
+        Ok(Docker {
+            address,
+            client,
+            credentials: Credentials::of_user(),
+            builder: Default::default(),
+            identity: Default::default(),
+            version: found.version.unwrap_or_default(),
+            is_podman: components.iter().any(|component| component.name.starts_with("Podman")),
+        })
     }
 
     pub fn address(&self) -> &Address {
@@ -62,6 +75,17 @@ impl Docker {
     /// Where the engine keeps its data, if it says so.
     pub async fn data_root(&self) -> Option<String> {
         self.client.info().await.ok()?.docker_root_dir
+    }
+
+    /// What tells the engine from others, by whatever way it is reached.
+    pub async fn identity(&self) -> &str {
+        let ask = || async {
+            let info = self.client.info().await.unwrap_or_default();
+            let place = || Some(format!("{} {}", info.name?, info.docker_root_dir?));
+            let identity = if self.is_podman { place() } else { info.id };
+            identity.unwrap_or_else(|| self.address.to_string())
+        };
+        self.identity.get_or_init(ask).await
     }
 
     /// Logs in to a registry (`host[:port]`) as pushes will; false when the user has no login for it.
@@ -126,7 +150,7 @@ impl Engine for Docker {
             builder = self.builder() => builder?,
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
         };
-        let cached = match builder {
+        let (id, cached) = match builder {
             Some(builder) => {
                 let mut dockerfile = Files::new(0);
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
@@ -136,25 +160,25 @@ impl Engine for Docker {
                 builder.build(Request { image, offer, options }, events, cancel).await?
             }
             None => {
-                tokio::select! {
+                let id = tokio::select! {
                     result = classic::build(&self.client, image, files, options, events) => result?,
                     () = cancel.cancelled() => return Err(EngineError::Cancelled),
-                }
-                false
+                };
+                (id, false)
             }
         };
-        let size = self.client.inspect_image(&image.internal.to_string()).await.map_err(failed)?.size.unwrap_or(0);
-        Ok(Built { size: size.max(0) as u64, cached })
+        let size = self.client.inspect_image(&id).await.map_err(failed)?.size.unwrap_or(0);
+        Ok(Built { id, size: size.max(0) as u64, cached })
     }
 
-    async fn check(&self, image: &ImageRef, check: &Check, cancel: &CancellationToken) -> Result<(), EngineError> {
-        checks::run(&self.client, image, check, cancel).await
+    async fn check(&self, id: &str, check: &Check, cancel: &CancellationToken) -> Result<(), EngineError> {
+        checks::run(&self.client, id, check, cancel).await
     }
 
-    async fn tag(&self, from: &ImageRef, to: &ImageRef) -> Result<(), EngineError> {
+    async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let tag = to.tag.as_deref().unwrap_or("latest");
         let options = TagImageOptionsBuilder::new().repo(&to.repository()).tag(tag).build();
-        self.client.tag_image(&from.to_string(), Some(options)).await.map_err(failed)
+        self.client.tag_image(id, Some(options)).await.map_err(failed)
     }
 
     async fn remove(&self, reference: &str) -> Result<(), EngineError> {
@@ -186,17 +210,27 @@ impl Engine for Docker {
     async fn push(
         &self,
         image: &str,
+        id: &str,
         reference: &ImageRef,
         events: &Events,
         cancel: &CancellationToken,
-    ) -> Result<String, EngineError> {
+    ) -> Result<Pushed, EngineError> {
         let progress = |bytes, total| {
             let (image, reference) = (image.to_owned(), reference.to_string());
             let _ = events.send(Event::PushProgress { image, reference, bytes, total });
         };
         let transfer = self.transfer(reference, "was not pushed");
+        let pushed = async {
+            let digest = transfer.push(progress).await?;
+            let image = self.client.inspect_image(id).await.map_err(failed)?;
+            let is_itself = match self.is_podman {
+                true => self.client.inspect_image(&reference.to_string()).await.map_err(failed)?.id == image.id,
+                false => registry::is_of(&digest, id, reference, &image),
+            };
+            Ok(if is_itself { Pushed::Itself(digest) } else { Pushed::Another })
+        };
         tokio::select! {
-            result = transfer.push(progress) => result,
+            result = pushed => result,
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use bollard::models::ImageInspect;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
@@ -14,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
+use crate::plan::Present;
 use crate::recipe::ImageRef;
 
 /// A registry that says nothing for so long is gone.
@@ -167,6 +169,14 @@ impl Transfer<'_> {
         }
         EngineError::Failed(failed)
     }
+}
+
+/// True when a push of `reference` that gave this digest brought the image with this id to the registry. What was pushed
+/// may be another: the engine looks only then what has the reference.
+pub fn is_of(digest: &str, id: &str, reference: &ImageRef, image: &ImageInspect) -> bool {
+    // In containerd's store the id is the manifest's digest; elsewhere the engine notes what it pushed with the image.
+    let noted = Present::familiar(&format!("{}@{digest}", reference.repository()));
+    digest == id || image.repo_digests.iter().flatten().any(|known| Present::familiar(known) == noted)
 }
 
 /// Has the engine try the user's login at a registry; false when there is none for it.

@@ -24,7 +24,15 @@ pub enum Done {
     Tagged,
 }
 
-pub type Landed = Result<Done, EngineError>;
+/// An image that is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub done: Done,
+    /// As the engine calls it.
+    pub id: String,
+}
+
+pub type Landed = Result<Made, EngineError>;
 
 /// Shared by everything that executes plans on one engine at the same time.
 #[derive(Clone)]

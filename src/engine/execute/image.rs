@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 
-use super::{Course, Done, ExecuteOptions, Flights, Landed, Run};
+use super::{Course, Done, ExecuteOptions, Flights, Landed, Made, Run};
 use crate::artifact::Store;
 use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
 use crate::event::{Event, Events};
-use crate::plan::{Action, ContextEntry, PlannedImage};
+use crate::plan::{Action, ContextEntry, Mark, PlannedImage};
 use crate::recipe::{Artifact, Check, ImageRef};
 
 /// Checks of one image that run at the same time.
@@ -58,21 +58,30 @@ impl<E: Engine> Maker<E> {
         let (name, reason) = (self.image.name.clone(), self.image.reason.clone());
         let _ = self.events.send(Event::ImageStarted { image: name.clone(), reason, builds });
         let built = if builds { Some(self.build(&artifacts).await?) } else { None };
-        if let Some(owned) = &self.image.owned {
-            // Also what fails its checks is the project's, to be pruned.
-            self.engine.tag(&self.image.internal, owned).await?;
+        let id = built.as_ref().map(|built| &built.id).or(self.image.id.as_ref());
+        let id = id.expect("what is not built is there").clone();
+        // Also what fails its checks is the project's, to be pruned.
+        for mark in [Mark::Of, Mark::Built] {
+            self.mark(mark, &id).await?;
         }
-        self.check_and_tag().await?;
+        self.check_and_tag(&id).await?;
         let references = || self.image.references.iter().map(ToString::to_string);
         let (event, done) = match built {
-            Some(Built { size, cached }) => {
+            Some(Built { id: _, size, cached }) => {
                 let (reference, seconds) = (references().next().unwrap_or_default(), start.elapsed().as_secs_f64());
                 (Event::ImageBuilt { image: name, reference, size, seconds, cached }, Done::Built)
             }
             None => (Event::ImageTagged { image: name, references: references().collect() }, Done::Tagged),
         };
         let _ = self.events.send(event);
-        Ok(done)
+        Ok(Made { done, id })
+    }
+
+    async fn mark(&self, mark: Mark, id: &str) -> Result<(), EngineError> {
+        match self.image.marks.reference(mark, id) {
+            Some(reference) => self.engine.tag(id, &reference).await,
+            None => Ok(()),
+        }
     }
 
     async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, EngineError> {
@@ -106,9 +115,9 @@ impl<E: Engine> Maker<E> {
     }
 
     /// Final tags are set when all checks have passed, and not before; and only while the image is wanted.
-    async fn check_and_tag(&self) -> Result<(), EngineError> {
+    async fn check_and_tag(&self, id: &str) -> Result<(), EngineError> {
         let image = &self.image;
-        let checks: Vec<_> = image.checks.iter().map(|check| self.check(check)).collect();
+        let checks: Vec<_> = image.checks.iter().map(|check| self.check(id, check)).collect();
         let results: Vec<Result<(), EngineError>> =
             futures_util::stream::iter(checks).buffered(CHECKS_AT_ONCE).collect().await;
         // The first is reported by the caller, the others beside it.
@@ -122,23 +131,24 @@ impl<E: Engine> Maker<E> {
             }
             return Err(first);
         }
-        let targets: Vec<&ImageRef> = image.checked.iter().chain(&image.references).collect();
+        let checked = image.marks.reference(Mark::Checked, id);
+        let targets: Vec<&ImageRef> = checked.iter().chain(&image.references).collect();
         for target in targets {
             self.course.tags.store(true, Ordering::SeqCst);
             if self.course.stop.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
-            self.engine.tag(&image.internal, target).await?;
+            self.engine.tag(id, target).await?;
         }
         Ok(())
     }
 
-    async fn check(&self, check: &Check) -> Result<(), EngineError> {
+    async fn check(&self, id: &str, check: &Check) -> Result<(), EngineError> {
         let image = &self.image;
         let (name, check_name, place) = (image.name.clone(), check.name.clone(), check.origin.place.clone());
         let start = Instant::now();
         let _ = self.events.send(Event::CheckStarted { image: name.clone(), check: check_name.clone(), place });
-        let checked = self.engine.check(&image.internal, check, &self.course.stop).await;
+        let checked = self.engine.check(id, check, &self.course.stop).await;
         checked.map_err(|error| error.located(&check.origin))?;
         let seconds = start.elapsed().as_secs_f64();
         let _ = self.events.send(Event::CheckPassed { image: name, check: check_name, seconds });

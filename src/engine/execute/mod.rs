@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
 pub use flight::Flights;
-use flight::{Course, Done, Landed};
+use flight::{Course, Done, Landed, Made};
 use image::Maker;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +67,8 @@ struct Run<'a, E> {
     /// Cancelled by the user, or by the first failure without `keep_going`.
     stop: CancellationToken,
     turns: Vec<watch::Sender<Turn>>,
+    /// The ids of the images that are there.
+    ids: Vec<OnceLock<String>>,
     outcome: Mutex<Outcome>,
 }
 
@@ -95,6 +97,7 @@ pub async fn execute<E: Engine>(
         flights,
         stop: cancel.child_token(),
         turns: plan.images.iter().map(|_| watch::Sender::new(Turn::Waiting)).collect(),
+        ids: plan.images.iter().map(|image| image.id.clone().map(OnceLock::from).unwrap_or_default()).collect(),
         outcome: Mutex::default(),
     };
     flights.downloads.start(store, &plan.images, events);
@@ -124,7 +127,7 @@ impl<E: Engine> Run<'_, E> {
                 Turn::Skipped => return self.skip(index, format!("{parent} was skipped")),
             }
         }
-        match self.make(image).await {
+        match self.make(index, image).await {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),
             Err(EngineError::Cancelled) => {
                 let by_user = self.flights.all().is_cancelled();
@@ -135,7 +138,7 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
-    async fn make(&self, image: &PlannedImage) -> Result<(), EngineError> {
+    async fn make(&self, index: usize, image: &PlannedImage) -> Result<(), EngineError> {
         if let Some(error) = image.external.iter().find_map(|external| self.options.missing.get(external)) {
             return Err(error.clone());
         }
@@ -148,7 +151,9 @@ impl<E: Engine> Run<'_, E> {
             return Err(EngineError::Cancelled);
         }
         let start = |course| Maker::new(self, image, course).make();
-        match self.flights.join(image, start).await? {
+        let made = self.flights.join(image, start).await?;
+        let _ = self.ids[index].set(made.id);
+        match made.done {
             Done::Built => self.count(|summary| summary.built += 1),
             Done::Tagged => self.count(|summary| summary.tagged += 1),
         }

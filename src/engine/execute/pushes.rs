@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 
 use super::Run;
-use crate::engine::{Engine, EngineError};
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Engine, EngineError, Pushed};
 use crate::event::Event;
-use crate::plan::PlannedImage;
+use crate::plan::{Mark, PlannedImage};
 use crate::recipe::ImageRef;
 
 /// Waits between attempts.
 const BACK_OFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+
+/// So often another image is pushed under the reference before f3s gives up. Each try is short: the layers are there.
+const MOVED: u32 = 8;
 
 impl<E: Engine> Run<'_, E> {
     pub(super) async fn push_all(&self) {
@@ -31,15 +35,15 @@ impl<E: Engine> Run<'_, E> {
         for (because, images) in skipped {
             let _ = self.events.send(Event::PushSkipped { images, because });
         }
-        let waiting = self.plan.images.iter().filter(|image| !image.is_pushed);
-        let pushes: Vec<_> = waiting.map(|image| self.push(image)).collect();
+        let waiting = self.plan.images.iter().zip(&self.ids).filter(|(image, _)| !image.is_pushed);
+        let pushes: Vec<_> = waiting.filter_map(|(image, id)| Some(self.push(image, id.get()?))).collect();
         futures_util::stream::iter(pushes).buffer_unordered(self.flights.jobs()).collect::<Vec<()>>().await;
     }
 
     /// Pushes all references of an image, then marks it as pushed.
-    async fn push(&self, image: &PlannedImage) {
+    async fn push(&self, image: &PlannedImage, id: &str) {
         for reference in &image.pushes {
-            if let Err(error) = self.push_retried(image, reference).await {
+            if let Err(error) = self.push_retried(image, id, reference).await {
                 if matches!(error, EngineError::Cancelled) {
                     return;
                 }
@@ -54,42 +58,62 @@ impl<E: Engine> Run<'_, E> {
             }
         }
         self.count(|summary| summary.pushed += 1);
-        if let Some(marker) = &image.pushed
-            && let Err(error) = self.engine.tag(&image.internal, marker).await
+        if let Some(mark) = image.marks.reference(Mark::Pushed, id)
+            && let Err(error) = self.engine.tag(id, &mark).await
         {
             // It is pushed; the next run will only look again.
             tracing::warn!(?error, image = image.name, "the image could not be marked as pushed");
         }
     }
 
-    async fn push_retried(&self, image: &PlannedImage, reference: &ImageRef) -> Result<(), EngineError> {
+    async fn push_retried(&self, image: &PlannedImage, id: &str, reference: &ImageRef) -> Result<(), EngineError> {
         let (name, shown) = (image.name.clone(), reference.to_string());
         let _ = self.events.send(Event::PushStarted { image: name.clone(), reference: shown.clone() });
         let start = Instant::now();
-        let mut attempt = 0;
+        let (mut attempt, mut failures, mut moved) = (1, 0, 0);
         loop {
-            attempt += 1;
             // Another run may have moved the tag to its own version since: what is pushed is what this run checked.
-            self.engine.tag(&image.internal, reference).await?;
-            let error = match self.engine.push(&image.name, reference, self.events, &self.stop).await {
-                Ok(digest) => {
+            self.engine.tag(id, reference).await?;
+            let pushed = self.engine.push(&image.name, id, reference, self.events, &self.stop).await;
+            let (because, wait) = match pushed {
+                Ok(Pushed::Itself(digest)) => {
                     let seconds = start.elapsed().as_secs_f64();
                     let _ = self.events.send(Event::Pushed { image: name, reference: shown, digest, seconds });
                     return Ok(());
                 }
-                Err(error) => error,
+                Ok(Pushed::Another) => {
+                    moved += 1;
+                    if moved == MOVED {
+                        return Err(EngineError::Failed(moved_away(reference)));
+                    }
+                    ("somebody gave its tag to another image, which was pushed instead".to_owned(), Duration::ZERO)
+                }
+                Err(error) => {
+                    let because = match &error {
+                        EngineError::Failed(diagnostic) | EngineError::Unreachable(diagnostic) => {
+                            diagnostic.message.clone()
+                        }
+                        EngineError::Refused(_) | EngineError::Cancelled => return Err(error),
+                    };
+                    let Some(wait) = BACK_OFF.get(failures) else { return Err(error) };
+                    failures += 1;
+                    (because, *wait)
+                }
             };
-            let because = match &error {
-                EngineError::Failed(diagnostic) | EngineError::Unreachable(diagnostic) => diagnostic.message.clone(),
-                EngineError::Refused(_) | EngineError::Cancelled => return Err(error),
-            };
-            let Some(wait) = BACK_OFF.get(attempt - 1) else { return Err(error) };
+            attempt += 1;
             let (image, reference) = (name.clone(), shown.clone());
-            let _ = self.events.send(Event::PushRetried { image, reference, attempt: attempt as u32 + 1, because });
+            let _ = self.events.send(Event::PushRetried { image, reference, attempt, because });
             tokio::select! {
-                () = tokio::time::sleep(*wait) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = self.stop.cancelled() => return Err(EngineError::Cancelled),
             }
         }
     }
+}
+
+fn moved_away(reference: &ImageRef) -> Diagnostic {
+    let error = format!("`{reference}` was not pushed: somebody gives that tag to another image again and again");
+    Diagnostic::error(error)
+        .note("the registry may hold the other image under that tag now")
+        .hint("end what tags images so on this engine, and run f3s again")
 }

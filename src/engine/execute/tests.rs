@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::fake::Fake;
 use crate::event::Event;
 use crate::graph::Graph;
-use crate::plan::{Plan, PlanOptions};
+use crate::plan::{Action, Plan, PlanOptions, Present, PresentImage, Seal};
 use crate::world::{Memory, World};
 
 /// a <- b <- c, a <- d; all are checked and pushed.
@@ -31,6 +31,10 @@ fn graph() -> (Graph, Arc<dyn World>, Config) {
     (Graph::new(family).unwrap(), world, config)
 }
 
+fn plan_options() -> PlanOptions {
+    PlanOptions { seal: Some(Seal::new([7; 32])), ..PlanOptions::default() }
+}
+
 /// Plans and executes the family, twice the same way if asked twice.
 async fn run(
     engine: &Fake,
@@ -39,7 +43,7 @@ async fn run(
 ) -> (Outcome, Vec<Event>) {
     let (graph, world, config) = graph();
     let present = engine.present().await.unwrap();
-    let plan = Plan::new(&graph, &present, &*world, &config, &PlanOptions::default()).unwrap();
+    let plan = Plan::new(&graph, &present, &*world, &config, &plan_options()).unwrap();
     let cache = tempfile::tempdir().unwrap();
     let store = Store::open(cache.path(), &config, Logins::default()).unwrap();
     let (events, mut receiver) = mpsc::unbounded_channel();
@@ -155,6 +159,57 @@ async fn pushes_are_tried_again_and_given_up_after_four_times() {
     assert!(outcome.summary.pushed < 4);
 }
 
+#[tokio::test(start_paused = true)]
+async fn another_image_that_was_pushed_instead_is_no_push() {
+    let moving = |times| {
+        let engine = Fake::default();
+        engine.moves.lock().unwrap().insert("r.example.com/a:latest".to_owned(), times);
+        engine
+    };
+    let pushes = |engine: &Fake| engine.log().iter().filter(|line| *line == "push r.example.com/a:latest").count();
+    let thrice = moving(3);
+    let (outcome, _) = run(&thrice, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.summary.pushed, pushes(&thrice)), (4, 4));
+    // Each push follows a tag of its own.
+    let tags = thrice.log().iter().filter(|line| *line == "tag r.example.com/a:latest").count();
+    assert_eq!(tags, 1 + 4);
+
+    let always = moving(99);
+    let (outcome, _) = run(&always, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.errors.len(), pushes(&always)), (1, 8));
+    // It is not taken for pushed.
+    always.moves.lock().unwrap().clear();
+    let (outcome, _) = run(&always, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.errors.len(), pushes(&always)), (0, 9));
+}
+
+#[tokio::test]
+async fn an_image_that_somebody_brought_under_an_internal_name_is_built_again() {
+    let engine = Fake::default();
+    run(&engine, options(4), &CancellationToken::new()).await;
+    let (graph, world, config) = graph();
+    let plan = |present: &Present| Plan::new(&graph, present, &*world, &config, &plan_options()).unwrap();
+    let present = engine.present().await.unwrap();
+    let internal = plan(&present).images[0].internal.to_string();
+    let foreign = PresentImage { id: "foreign".to_owned(), digests: Vec::new(), size: 1 };
+    // All names that it can bear, marks included.
+    let names: Vec<String> =
+        present.0.iter().filter(|(_, image)| *image == &present.0[&internal]).map(|(name, _)| name.clone()).collect();
+    let mut brought = present.clone();
+    for name in names {
+        brought.insert(&name, foreign.clone());
+    }
+    let planned = plan(&brought);
+    assert_eq!(planned.images[0].reason, "the image of that name was not built by you");
+    assert_eq!((planned.images[0].action, planned.images[0].is_pushed), (Action::Build, false));
+    // What f3s itself built on the true one is still what it says.
+    assert_eq!(planned.count(Action::UpToDate), 3);
+    // Another user's key knows nothing of it either.
+    let other = PlanOptions { seal: Some(Seal::new([8; 32])), ..PlanOptions::default() };
+    let planned = Plan::new(&graph, &present, &*world, &config, &other).unwrap();
+    assert_eq!(planned.count(Action::Build), 4);
+}
+
 /// Rounds of watch mode: plans of one session, each with a version of `a`.
 struct Rounds {
     engine: Fake,
@@ -180,7 +235,7 @@ impl Rounds {
         let config = Config { registry: Some("r.example.com".to_owned()), ..Config::default() };
         let family = crate::script::load(&world, &config, &Default::default(), &mut Sources::default()).unwrap();
         let present = self.engine.present().await.unwrap();
-        Plan::new(&Graph::new(family).unwrap(), &present, &*world, &config, &PlanOptions::default()).unwrap()
+        Plan::new(&Graph::new(family).unwrap(), &present, &*world, &config, &plan_options()).unwrap()
     }
 
     fn start(&self, plan: Plan) -> tokio::task::JoinHandle<Outcome> {

@@ -78,10 +78,6 @@ pub mod functions {
             let error = call.error(format!("`{name}` is no image name"));
             return Err(raise(error.hint("lower-case letters, digits and single `.`, `_` or `-` between them; the tag belongs into `tag(..)`, the registry into `f3s.toml`")));
         }
-        if name.starts_with("f3s/") {
-            let error = call.error("names that begin with `f3s/` are f3s's own");
-            return Err(raise(error.hint("its internal references are called so")));
-        }
         let mut recorder = call.recording.lock();
         if let Some((_, first)) = &recorder.name {
             return Err(raise(

@@ -9,6 +9,7 @@ mod prepare;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -21,6 +22,7 @@ use crate::artifact::{Logins, Store};
 use crate::cli::args::Global;
 use crate::cli::build;
 use crate::cli::failure::Failure;
+use crate::cli::hold::Hold;
 use crate::cli::project::{Location, Project};
 use crate::cli::signals;
 use crate::cli::speaker::Speaker;
@@ -84,6 +86,7 @@ pub struct Session<'a> {
 struct Running {
     task: JoinHandle<Outcome>,
     references: Vec<String>,
+    hold: Arc<Hold>,
 }
 
 impl Session<'_> {
@@ -161,7 +164,7 @@ impl Session<'_> {
     fn start(
         &mut self,
         Preparing { project, landed, .. }: &Preparing,
-        engine: Docker,
+        (engine, hold): (Docker, Arc<Hold>),
         missing: BTreeMap<ImageRef, EngineError>,
         plan: Plan,
     ) {
@@ -198,7 +201,7 @@ impl Session<'_> {
         let (events, flights) = (self.events.clone(), self.flights.clone());
         let task =
             tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await });
-        self.running = Some(Running { task, references });
+        self.running = Some(Running { task, references, hold });
     }
 
     fn finish(&mut self, outcome: Outcome) {

@@ -11,7 +11,9 @@ use tracing::Instrument;
 use super::Session;
 use crate::cli::build;
 use crate::cli::failure::Failure;
+use crate::cli::hold::Hold;
 use crate::cli::project::Project;
+use crate::cli::seal;
 use crate::engine::{self, Docker};
 use crate::graph::Graph;
 use crate::pipeline::Stock;
@@ -23,7 +25,15 @@ pub struct Preparing {
     graph: Arc<Graph>,
     /// How many images had landed before the engine was asked.
     pub landed: usize,
-    stocked: BoxFuture<'static, Result<(Docker, Stock), Failure>>,
+    stocked: BoxFuture<'static, Result<Stocked, Failure>>,
+}
+
+/// What a round has to work with.
+pub struct Stocked {
+    engine: Docker,
+    stock: Stock,
+    /// Keeps it there.
+    hold: Arc<Hold>,
 }
 
 impl Session<'_> {
@@ -65,9 +75,11 @@ impl Session<'_> {
         &self,
         project: &Project,
         graph: Arc<Graph>,
-    ) -> impl Future<Output = Result<(Docker, Stock), Failure>> + Send + use<> {
+    ) -> impl Future<Output = Result<Stocked, Failure>> + Send + use<> {
         let (engine, found, config) = (self.engine.clone(), self.found.clone(), project.config.engine.clone());
         let (events, sources, cancel) = (self.events.clone(), self.sources.clone(), self.cancel.clone());
+        // A round takes over from the one before: a prune that waits for that one must not keep it.
+        let held = self.running.as_ref().map(|running| running.hold.clone());
         async move {
             let engine = match (engine, found) {
                 (Some(engine), Some((settings, _))) if settings == config => engine,
@@ -76,14 +88,18 @@ impl Session<'_> {
                 }
                 (_, _) => build::connect(&config, true, &events).await?,
             };
+            let hold = match held {
+                Some(hold) => hold,
+                None => Arc::new(build::hold(&engine, &events).await?),
+            };
             let stock = build::stock(&engine, (&graph, &sources), (false, true), &events, &cancel).await?;
-            Ok((engine, stock))
+            Ok(Stocked { engine, stock, hold })
         }
     }
 
-    pub(super) fn prepared(&mut self, stocked: Result<(Docker, Stock), Failure>) {
+    pub(super) fn prepared(&mut self, stocked: Result<Stocked, Failure>) {
         let Some(preparing) = self.preparing.take() else { return };
-        let (engine, stock) = match stocked {
+        let Stocked { engine, stock, hold } = match stocked {
             Ok(stocked) => stocked,
             Err(failure) => {
                 self.listen(&preparing.project);
@@ -96,7 +112,7 @@ impl Session<'_> {
         let planned = self.plan(&preparing, &stock.present);
         self.listen(&preparing.project);
         match planned {
-            Ok(plan) => self.start(&preparing, engine, stock.missing, plan),
+            Ok(plan) => self.start(&preparing, (engine, hold), stock.missing, plan),
             Err(failure) => self.fail(failure),
         }
     }
@@ -107,6 +123,7 @@ impl Session<'_> {
         let released = PlanOptions {
             force: self.force,
             source_date_epoch: build::source_date_epoch()?,
+            seal: Some(seal::of_user()?),
             unchecked: self.args.no_check && !self.args.check,
             ..PlanOptions::default()
         };
@@ -139,7 +156,7 @@ impl Session<'_> {
 }
 
 /// What the engine has, when it is known; never, when nobody asks.
-pub async fn stocked(preparing: &mut Option<Preparing>) -> Result<(Docker, Stock), Failure> {
+pub async fn stocked(preparing: &mut Option<Preparing>) -> Result<Stocked, Failure> {
     match preparing {
         Some(preparing) => (&mut preparing.stocked).await,
         None => std::future::pending().await,

@@ -1,6 +1,7 @@
 //! Builds by BuildKit's `Solve`, over the daemon's own `/grpc` and `/session`: the one route that has progress,
 //! secrets, ssh, incremental upload and digests together on every engine.
 
+mod cache;
 mod filesync;
 mod session;
 mod solve;

@@ -15,6 +15,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::WINDOW;
 use super::session::{Offer, Session, random_id};
 use super::status::Progress;
+use crate::diagnostic::Diagnostic;
 use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
 use crate::engine::{BuildOptions, EngineError};
@@ -24,6 +25,9 @@ use crate::plan::PlannedImage;
 /// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
 const MAX_MESSAGE: usize = 64 << 20;
 
+/// What the exporter calls the image's id: the digest of its configuration or, in containerd's store, of its manifest.
+const DIGEST: &str = "containerimage.digest";
+
 /// How often output that waits for the end of its line is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -32,9 +36,8 @@ const ATTEMPTS_AT_A_NAME: usize = 5;
 
 /// How one `Solve` ended that was not refused.
 enum Attempt {
-    Built {
-        cached: bool,
-    },
+    /// The image's id, and whether every step came from the cache.
+    Built(String, bool),
     /// Another build gave the image its name first.
     NameTaken(EngineError),
 }
@@ -69,22 +72,26 @@ impl Builder {
         Ok(Builder { address, credentials, control })
     }
 
-    /// Builds and tags the image; true when every step came from the cache.
+    pub(super) fn control(&self) -> ControlClient<Channel> {
+        self.control.clone()
+    }
+
+    /// Builds and tags the image. Returns its id, and whether every step came from the cache.
     pub async fn build(
         &self,
         request: Request<'_>,
         events: &Events,
         cancel: &CancellationToken,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<(String, bool), EngineError> {
         // containerd's image store refuses a name that another build gives at the same moment.
         for _ in 1..ATTEMPTS_AT_A_NAME {
             match self.attempt(&request, events, cancel).await? {
-                Attempt::Built { cached } => return Ok(cached),
+                Attempt::Built(id, cached) => return Ok((id, cached)),
                 Attempt::NameTaken(_) => {}
             }
         }
         match self.attempt(&request, events, cancel).await? {
-            Attempt::Built { cached } => Ok(cached),
+            Attempt::Built(id, cached) => Ok((id, cached)),
             Attempt::NameTaken(error) => Err(error),
         }
     }
@@ -136,7 +143,12 @@ impl Builder {
         watching.abort();
         session.end().await;
         match result {
-            Ok(_) => Ok(Attempt::Built { cached: progress.finish() }),
+            Ok(answer) => {
+                let id = answer.into_inner().exporter_response.remove(DIGEST);
+                let nameless =
+                    || EngineError::Failed(Diagnostic::error("the engine built an image and named no digest"));
+                Ok(Attempt::Built(id.ok_or_else(nameless)?, progress.finish()))
+            }
             Err(status) if status.message().ends_with(": already exists") => {
                 Ok(Attempt::NameTaken(progress.failure(&status)))
             }
