@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::archive::{self, Entry, Kind};
+use super::archive::{self, Entry, Kind, Limits, Writer, shown};
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Patterns;
 use crate::recipe::Filter;
@@ -13,7 +13,7 @@ use crate::recipe::Filter;
 const MAX_LINKS: u32 = 16;
 
 /// Changes when the same archive would be packed otherwise.
-pub const VERSION: &str = "pack 1";
+pub const VERSION: &str = "pack 2";
 
 /// Packs `archive` into `target`; `folder` is where a file is made before it gets that name.
 pub fn tar(
@@ -27,11 +27,15 @@ pub fn tar(
     let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
     let made = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     let mut packer = Packer::new(name, filter, chown, BufWriter::new(made.as_file()));
-    archive::read(archive, name, &mut |entry| packer.entry(entry))?;
+    let limits = filter.limit.map(Limits::of_bytes);
+    archive::read(archive, name, limits, &mut |entry| packer.entry(entry))?;
     packer.finish()?;
     made.persist(target).map_err(|error| failed(error.error))?;
     Ok(())
 }
+
+/// The components of a path: names of files are bytes.
+type Parts = Vec<Vec<u8>>;
 
 struct Packer<'a, W: Write> {
     name: &'a str,
@@ -40,9 +44,9 @@ struct Packer<'a, W: Write> {
     exclude: Patterns,
     owner: Option<(u64, u64)>,
     /// Where links lead, by their path in the archive.
-    links: BTreeMap<String, String>,
+    links: BTreeMap<Vec<u8>, Vec<u8>>,
     kept: usize,
-    out: tar::Builder<W>,
+    out: Writer<W>,
 }
 
 impl<'a, W: Write> Packer<'a, W> {
@@ -62,17 +66,15 @@ impl<'a, W: Write> Packer<'a, W> {
             owner,
             links: BTreeMap::new(),
             kept: 0,
-            out: tar::Builder::new(out),
+            out: Writer::new(out),
         }
     }
 
-    fn entry(&mut self, entry: Entry) -> Result<(), Diagnostic> {
-        let name = self.name;
-        let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
+    fn entry(&mut self, mut entry: Entry) -> Result<(), Diagnostic> {
         let parts = parts(&entry.path).ok_or_else(|| self.leaves(&entry.path))?;
         self.stays_inside(&entry.path, &parts)?;
         match &entry.kind {
-            Kind::Symlink { target } => _ = self.links.insert(parts.join("/"), target.clone()),
+            Kind::Symlink { target } => _ = self.links.insert(parts.join(&b'/'), target.clone()),
             Kind::HardLink { target } => {
                 let target_parts = super::pack::parts(target).ok_or_else(|| self.leaves(target))?;
                 self.stays_inside(target, &target_parts)?;
@@ -80,58 +82,31 @@ impl<'a, W: Write> Packer<'a, W> {
             Kind::File { .. } | Kind::Folder | Kind::Special { .. } => {}
         }
         let Some(path) = self.wanted(&parts) else { return Ok(()) };
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(entry.mode);
-        header.set_mtime(entry.time);
-        let (uid, gid) = self.owner.unwrap_or((entry.uid, entry.gid));
-        header.set_uid(uid);
-        header.set_gid(gid);
-        header.set_size(0);
-        if !entry.attributes.is_empty() {
-            let records = entry.attributes.iter().map(|(key, value)| (key.as_str(), &value[..]));
-            self.out.append_pax_extensions(records).map_err(failed)?;
+        if let Kind::HardLink { target } = &mut entry.kind {
+            let wanted = super::pack::parts(target).and_then(|parts| self.wanted(&parts));
+            let Some(wanted) = wanted else {
+                let (path, target) = (shown(&path), shown(target));
+                let message = format!("`{path}` in `{}` is a hard link to `{target}`, which is left out", self.name);
+                return Err(Diagnostic::error(message).hint("leave both out, or none"));
+            };
+            *target = wanted;
         }
-        match entry.kind {
-            Kind::File { size } => {
-                header.set_size(size);
-                header.set_entry_type(tar::EntryType::Regular);
-                self.out.append_data(&mut header, &path, entry.content).map_err(failed)?;
-            }
-            Kind::Folder => {
-                header.set_entry_type(tar::EntryType::Directory);
-                self.out.append_data(&mut header, format!("{path}/"), io::empty()).map_err(failed)?;
-            }
-            Kind::Symlink { target } => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                self.out.append_link(&mut header, &path, target).map_err(failed)?;
-            }
-            Kind::HardLink { target } => {
-                let wanted = super::pack::parts(&target).and_then(|parts| self.wanted(&parts));
-                let Some(target) = wanted else {
-                    let error = Diagnostic::error(format!(
-                        "`{path}` in `{}` is a hard link to `{target}`, which is left out",
-                        self.name
-                    ));
-                    return Err(error.hint("leave both out, or none"));
-                };
-                header.set_entry_type(tar::EntryType::Link);
-                self.out.append_link(&mut header, &path, target).map_err(failed)?;
-            }
-            Kind::Special { kind, major, minor } => {
-                header.set_entry_type(kind);
-                header.set_device_major(major).map_err(failed)?;
-                header.set_device_minor(minor).map_err(failed)?;
-                self.out.append_data(&mut header, &path, io::empty()).map_err(failed)?;
-            }
-        }
+        let shown_path = shown(&path);
+        (entry.uid, entry.gid) = self.owner.unwrap_or((entry.uid, entry.gid));
+        entry.path = path;
+        let name = self.name;
+        self.out
+            .entry(entry)
+            .map_err(|error| Diagnostic::error(format!("`{name}` cannot be unpacked: `{shown_path}`: {error}")))?;
         self.kept += 1;
         Ok(())
     }
 
     /// The path in the image, for an entry that is not left out.
-    fn wanted(&mut self, parts: &[String]) -> Option<String> {
+    fn wanted(&mut self, parts: &[Vec<u8>]) -> Option<Vec<u8>> {
         let rest = parts.get(self.strip..).filter(|rest| !rest.is_empty())?;
-        let path = rest.join("/");
+        let bytes = rest.join(&b'/');
+        let path = shown(&bytes);
         if self.exclude.matches(&path) {
             return None;
         }
@@ -141,21 +116,22 @@ impl<'a, W: Write> Packer<'a, W> {
                 (wanted, *used) = (true, true);
             }
         }
-        wanted.then_some(path)
+        wanted.then_some(bytes)
     }
 
     /// Refuses an entry below a link that could lead anywhere but down.
-    fn stays_inside(&self, path: &str, parts: &[String]) -> Result<(), Diagnostic> {
-        let mut left: Vec<String> = parts[..parts.len().saturating_sub(1)].iter().rev().cloned().collect();
-        let mut at: Vec<String> = Vec::new();
+    fn stays_inside(&self, path: &[u8], parts: &[Vec<u8>]) -> Result<(), Diagnostic> {
+        let mut left: Parts = parts[..parts.len().saturating_sub(1)].iter().rev().cloned().collect();
+        let mut at: Parts = Vec::new();
         let mut followed = 0;
         while let Some(part) = left.pop() {
             at.push(part);
-            let Some(target) = self.links.get(&at.join("/")) else { continue };
+            let Some(target) = self.links.get(&at.join(&b'/')) else { continue };
             followed += 1;
             let down = super::pack::parts(target).filter(|_| followed <= MAX_LINKS);
             let Some(down) = down else {
-                return Err(self.leaves(path).note(format!("`{}` is a link to `{target}`", at.join("/"))));
+                let link = format!("`{}` is a link to `{}`", shown(&at.join(&b'/')), shown(target));
+                return Err(self.leaves(path).note(link));
             };
             at.pop();
             left.extend(down.into_iter().rev());
@@ -163,12 +139,12 @@ impl<'a, W: Write> Packer<'a, W> {
         Ok(())
     }
 
-    fn leaves(&self, path: &str) -> Diagnostic {
-        Diagnostic::error(format!("`{path}` in `{}` would be unpacked outside of its folder", self.name))
+    fn leaves(&self, path: &[u8]) -> Diagnostic {
+        Diagnostic::error(format!("`{}` in `{}` would be unpacked outside of its folder", shown(path), self.name))
             .hint("do not trust this archive; `exclude` does not help: f3s refuses all of it")
     }
 
-    fn finish(mut self) -> Result<(), Diagnostic> {
+    fn finish(self) -> Result<(), Diagnostic> {
         if let Some((pattern, ..)) = self.only.iter().find(|(.., used)| !used) {
             let error = Diagnostic::error(format!("`only: \"{pattern}\"` matches nothing in `{}`", self.name));
             return Err(error.hint("patterns see the paths after `strip`"));
@@ -178,22 +154,21 @@ impl<'a, W: Write> Packer<'a, W> {
             return Err(error.hint("is `strip` too large? Patterns see the paths after `strip`"));
         }
         let failed = |error: io::Error| Diagnostic::error(format!("`{}` cannot be packed: {error}", self.name));
-        self.out.finish().map_err(failed)?;
-        self.out.get_mut().flush().map_err(failed)
+        self.out.finish().map_err(failed)
     }
 }
 
 /// The components of a path in an archive; `None` for one that leaves the folder.
-fn parts(path: &str) -> Option<Vec<String>> {
+fn parts(path: &[u8]) -> Option<Parts> {
     let mut parts = Vec::new();
-    if path.starts_with('/') {
+    if path.starts_with(b"/") {
         return None;
     }
-    for part in path.split('/') {
+    for part in path.split(|byte| *byte == b'/') {
         match part {
-            "" | "." => {}
-            ".." => return None,
-            part => parts.push(part.to_owned()),
+            b"" | b"." => {}
+            b".." => return None,
+            part => parts.push(part.to_vec()),
         }
     }
     Some(parts)
@@ -233,8 +208,8 @@ mod tests {
         let target = folder.path().join("out.tar");
         tar(archive(entries).path(), "a.tar", &filter, None, folder.path(), &target).map_err(|error| error.message)?;
         let mut paths = Vec::new();
-        archive::read(&target, "out", &mut |entry| {
-            paths.push(entry.path);
+        archive::read(&target, "out", None, &mut |entry| {
+            paths.push(shown(&entry.path));
             Ok(())
         })
         .unwrap();
@@ -251,9 +226,9 @@ mod tests {
             ("./jdk/demo/a", Regular, "y"),
             ("./jdk/j", Link, "./jdk/bin/java"),
         ];
-        let filter = Filter { strip: 1, only: vec![], exclude: vec!["demo".into()] };
+        let filter = Filter { strip: 1, only: vec![], exclude: vec!["demo".into()], ..Filter::default() };
         assert_eq!(packed(&jdk, filter).unwrap(), ["bin/java", "j"]);
-        let only = Filter { strip: 1, only: vec!["bin".into()], exclude: vec![] };
+        let only = Filter { strip: 1, only: vec!["bin".into()], ..Filter::default() };
         assert_eq!(packed(&jdk, only).unwrap(), ["bin/java"]);
         let wrong = Filter { only: vec!["nothing".into()], ..Filter::default() };
         assert!(packed(&jdk, wrong).unwrap_err().contains("matches nothing"));

@@ -203,6 +203,10 @@ pub struct Filter {
     /// all below it.
     pub only: Vec<String>,
     pub exclude: Vec<String>,
+    /// Bytes that the archive may become; `None`: what its packed size allows. Changes nothing of what is unpacked, and so
+    /// is no part of an image's identity.
+    #[serde(skip)]
+    pub limit: Option<u64>,
 }
 
 /// `unpack(artifact, dst, opts)`.

@@ -1,5 +1,6 @@
 //! f3s against a real engine, a real registry and real downloads: the lab's, which `make test` sets up.
 
+mod archives;
 mod artifacts;
 #[path = "../cases/mod.rs"]
 mod cases;

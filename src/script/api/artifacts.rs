@@ -10,7 +10,7 @@ use crate::script::arguments::{Call, Options, Outcome, raise};
 
 pub const DOWNLOAD_OPTIONS: &[&str] = &["sha256", "sha512", "name", "limit", "timeout", "stall"];
 pub const GIT_OPTIONS: &[&str] = &["ref", "timeout", "stall"];
-pub const UNPACK_OPTIONS: &[&str] = &["strip", "only", "exclude", "chown"];
+pub const UNPACK_OPTIONS: &[&str] = &["strip", "only", "exclude", "chown", "limit"];
 pub const PLACE_OPTIONS: &[&str] = &["chmod", "chown"];
 
 /// What `download()` and `git()` return.
@@ -170,10 +170,13 @@ pub mod functions {
 
     /// Unpacks an archive or a source tree into a folder of the image. Needs no shell and works on `scratch`.
     ///
-    /// Reads tar (also gzip, bzip2, xz and zstd) and zip. Entries that would leave the folder are refused.
+    /// Reads tar (also gzip, bzip2, xz and zstd) and zip, and makes of them what `tar -xp` and `unzip -K` would. Entries that
+    /// would leave the folder are refused, and so are archives that become larger than 10 GiB, than a hundred times their
+    /// packed size (small ones may become 64 MiB), or have more than a million entries.
     ///
     /// Options: `strip` (int: leading path components to drop), `only` and `exclude` (pattern or list of them, over
-    /// the paths after stripping; a folder's name means all below it), `chown` (`uid[:gid]`). What is excluded is in no layer.
+    /// the paths after stripping; a folder's name means all below it), `chown` (`uid[:gid]`), `limit` (size such as `"20GB"`:
+    /// how large the archive may become, instead of the limits above). What is excluded is in no layer.
     ///
     /// ```rhai
     /// let agent = download("https://example.com/agent-8.5.0.tar.gz");
@@ -192,8 +195,12 @@ pub mod functions {
         if strip > 100 {
             return call.fail("no archive is a hundred folders deep: `strip` is too large");
         }
-        let filter =
-            Filter { strip: strip as u32, only: options.patterns("only")?, exclude: options.patterns("exclude")? };
+        let filter = Filter {
+            strip: strip as u32,
+            only: options.patterns("only")?,
+            exclude: options.patterns("exclude")?,
+            limit: options.get("limit", super::size)?,
+        };
         let chown = options.owner("chown")?;
         if let Some(owner) = &chown
             && !owner.split(':').all(|id| id.parse::<u32>().is_ok())

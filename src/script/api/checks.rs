@@ -110,18 +110,3 @@ pub mod functions {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn reads_sizes() {
-        let bytes = |text| size(text).map(|bound| bound.max_bytes);
-        assert_eq!(bytes("< 80MB"), Some(80_000_000));
-        assert_eq!(bytes("<1.5GiB"), Some(3 << 29));
-        assert_eq!(bytes("12"), Some(12));
-        assert_eq!(bytes("80 apples"), None);
-        assert_eq!(bytes("MB"), None);
-    }
-}
