@@ -246,16 +246,11 @@ fn joined(sha512: &str) -> String {
 
 /// Removes an archive that does not end as archives do: its server may have cut it off.
 fn without_broken(blobs: &Blobs, blob: &Content, name: &str, error: Diagnostic) -> Diagnostic {
-    let whole = archive::read(&blob.path, name, &mut |entry| {
-        io::copy(entry.content, &mut io::sink()).map(drop).map_err(|error| Diagnostic::error(error.to_string()))
-    });
-    match whole {
-        Ok(()) => error,
-        Err(_) => {
-            blobs.remove(&blob.digest);
-            error.note("it is not kept").hint("run f3s again to fetch it anew; a checksum tells whether all of it came")
-        }
+    if archive::is_whole(&blob.path, name) {
+        return error;
     }
+    blobs.remove(&blob.digest);
+    error.note("it is not kept").hint("run f3s again to fetch it anew; a checksum tells whether all of it came")
 }
 
 fn broken(error: io::Error) -> Diagnostic {

@@ -95,6 +95,11 @@ impl Gauge {
         Ok(())
     }
 
+    /// True when reading ended at a limit.
+    pub fn has_refused(&self) -> bool {
+        self.0.refused.get().is_some()
+    }
+
     fn refuse(&self, why: Refused) -> io::Error {
         self.0.refused.set(Some(why));
         io::Error::other("the archive is too large")

@@ -75,13 +75,29 @@ pub type Visit<'v> = &'v mut dyn FnMut(Entry<'_>) -> Result<(), Diagnostic>;
 ///
 /// Errors: no known format; a checksum or a header that is wrong; an end in the middle; more than the limits allow.
 pub fn read(file: &Path, name: &str, limits: Option<Limits>, visit: Visit) -> Result<(), Diagnostic> {
+    read_measured(file, name, &gauge(file, limits), visit)
+}
+
+/// False for an archive that is broken or does not end as archives do; one that is too large is not read to its end.
+pub fn is_whole(file: &Path, name: &str) -> bool {
+    let gauge = gauge(file, None);
+    let read_to_end = |entry: Entry| {
+        io::copy(entry.content, &mut io::sink()).map(drop).map_err(|error| Diagnostic::error(error.to_string()))
+    };
+    read_measured(file, name, &gauge, &mut { read_to_end }).is_ok() || gauge.has_refused()
+}
+
+fn gauge(file: &Path, limits: Option<Limits>) -> Gauge {
+    let packed_size = || file.metadata().map_or(0, |metadata| metadata.len());
+    Gauge::new(limits.unwrap_or_else(|| Limits::of_packed(packed_size())))
+}
+
+fn read_measured(file: &Path, name: &str, gauge: &Gauge, visit: Visit) -> Result<(), Diagnostic> {
     let broken = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be unpacked: {error}"));
     let mut start = [0; 512];
     let mut opened = File::open(file).map_err(broken)?;
     let known = fill(&mut opened, &mut start).map_err(broken)?;
     opened.seek(SeekFrom::Start(0)).map_err(broken)?;
-    let packed_size = opened.metadata().map_err(broken)?.len();
-    let gauge = Gauge::new(limits.unwrap_or(Limits::of_packed(packed_size)));
     let start = &start[..known];
     let buffered = BufReader::with_capacity(256 * 1024, opened);
     let tar: Box<dyn Read> = match start {
@@ -89,7 +105,7 @@ pub fn read(file: &Path, name: &str, limits: Option<Limits>, visit: Visit) -> Re
         [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(buffered)),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::read::XzDecoder::new_multi_decoder(buffered)),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(broken)?),
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => return zipped::read(buffered, name, &gauge, visit),
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => return zipped::read(buffered, name, gauge, visit),
         start if tarball::begins(start) => Box::new(buffered),
         _ => {
             let error = Diagnostic::error(format!("`{name}` is no archive"));
@@ -98,7 +114,7 @@ pub fn read(file: &Path, name: &str, limits: Option<Limits>, visit: Visit) -> Re
             );
         }
     };
-    tarball::read(Metered::new(tar, gauge.clone()), name, &gauge, visit)
+    tarball::read(Metered::new(tar, gauge.clone()), name, gauge, visit)
 }
 
 /// A name of the archive, as messages show it.
