@@ -7,6 +7,7 @@
 //! 3. [`graph`] orders the family and refuses cycles and clashes.
 //! 4. [`plan`] lowers every image to a Dockerfile and a build context, computes its fingerprint and compares it with
 //!    what the engine has.
+//!    [`consent`] tells what it wants of the machine beyond the project.
 //! 5. [`artifact`] fetches downloads and source trees.
 //! 6. [`engine`] builds, checks, tags and pushes.
 //! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
@@ -18,6 +19,7 @@
 pub mod artifact;
 pub mod cli;
 pub mod config;
+pub mod consent;
 pub mod diagnostic;
 pub mod digest;
 pub mod engine;

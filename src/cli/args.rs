@@ -1,12 +1,14 @@
 //! Arguments that several commands share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::complete;
 use crate::config::{Original, Replacement};
+use crate::consent::Allowance;
 use crate::script::Setting;
 
 /// The variable that names the registry.
@@ -27,6 +29,10 @@ pub struct Global {
     /// Address of the engine [default: the docker context, then the usual sockets]
     #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS", global = true, help_heading = "Global options")]
     pub host: Option<String>,
+    /// Allow what projects want of your machine: `engine` (one that only the project names), `network.host`, `ssh`,
+    /// `read=PATH` (a secret's file outside of the project); may be repeated
+    #[arg(long, value_name = "WHAT", value_parser = Allowance::from_str, add = ArgValueCompleter::new(complete::allowance), global = true, help_heading = "Global options")]
+    pub allow: Vec<Allowance>,
     /// When to colour
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", global = true, help_heading = "Global options")]
     pub color: When,

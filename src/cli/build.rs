@@ -4,6 +4,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Select};
+use super::consent::Asking;
 use super::failure::Failure;
 use super::hold::{self, Hold};
 use super::output;
@@ -14,7 +15,7 @@ use super::speaker::{Progress, Speaker};
 use crate::artifact::{Logins, Store};
 use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::engine::{self, BuildOptions, Docker, Engine, EngineError};
+use crate::engine::{self, Access, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
 use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
@@ -57,6 +58,7 @@ impl Flags {
 pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
+    let access = project.consent(&graph, &sources, Asking::OnTerminal)?;
     let (events, speaker) = Speaker::start(args.flags.progress, global, &project.location(), &sources);
     let result = block_on(async {
         let cancel = CancellationToken::new();
@@ -96,10 +98,11 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         // One image without its secret does not keep the others from being tried, if that is wanted.
         let built = plan.images.iter().filter(|image| image.action == Action::Build && !keep_going);
         for image in built {
-            engine::examine_secrets(image).map_err(|error| Failure::Failed(error, sources.clone()))?;
+            engine::examine_secrets(image, &access).map_err(|error| Failure::Failed(error, sources.clone()))?;
         }
         let store = Store::open(&project.cache, &project.config, Logins::of_user())?;
-        let options = ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project)? };
+        let options =
+            ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, access.clone())? };
         let flights = Flights::new(cancel, jobs(&project, &args.flags));
         let outcome = pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await;
         flights.settle().await;
@@ -153,11 +156,11 @@ pub fn jobs(project: &Project, flags: &Flags) -> Option<usize> {
 }
 
 /// How the project's images are built, unless a command says otherwise.
-pub fn options(project: &Project) -> Result<ExecuteOptions, Failure> {
+pub fn options(project: &Project, access: Access) -> Result<ExecuteOptions, Failure> {
     let network = project.config.network.clone();
     Ok(ExecuteOptions {
         project: project.root.clone(),
-        build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()? },
+        build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()?, access },
         ..ExecuteOptions::default()
     })
 }
@@ -185,6 +188,7 @@ pub async fn connect(config: &EngineConfig, start: bool, events: &Events) -> Res
 
 /// What the engine has; nothing, with a word about it, when there is no engine.
 pub fn listing(project: &Project) -> Result<Present, Failure> {
+    project.consent_to_engine()?;
     block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();
         match connect(&project.config.engine, false, &events).await {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 
 use super::project;
+use crate::consent::Allowance;
 use crate::folders;
 use crate::harmless;
 use crate::recipe::{Param, Value};
@@ -32,6 +33,17 @@ pub fn recipe_name(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let names = names.into_iter().filter(|name| name.starts_with(&*current) && is_typed(name));
     names.map(CompletionCandidate::new).collect()
+}
+
+/// What `--allow` takes; behind `read=` a path.
+pub fn allowance(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let Some(begun) = current.strip_prefix("read=") else {
+        let words = Allowance::WORDS.into_iter().chain(["read="]).filter(|word| word.starts_with(&*current));
+        return words.map(CompletionCandidate::new).collect();
+    };
+    let paths = PathCompleter::any().complete(OsStr::new(begun));
+    paths.into_iter().map(|path| path.add_prefix("read=")).collect()
 }
 
 /// Functions of the recipe language.

@@ -22,6 +22,7 @@ enum Finding {
 
 pub fn run(global: &Global, _: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &[])?;
+    project.consent_to_engine()?;
     let findings = build::block_on(async { Ok(examine(&project).await) })?;
     let mut text = String::new();
     for finding in &findings {

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod complete;
 mod completions;
+mod consent;
 mod doc;
 mod dockerfile;
 mod doctor;
@@ -72,6 +73,7 @@ Exit codes:
 /// Options name their variables themselves.
 const ENVIRONMENT: &str = "\
 Environment:
+  F3S_ALLOW          what projects may have of this machine, as --allow says it, separated by commas
   F3S_CONFIG         the configuration's file [default: f3s.toml, found upward from the recipes]
   F3S_CACHE_DIR      the folder of downloads and logs [default: ~/.cache/f3s]
   F3S_ENGINE_DIR     the folder of the private engine

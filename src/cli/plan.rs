@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::args::{Format, Global, Select};
+use super::consent::{described, printable};
 use super::failure::Failure;
 use super::project::Project;
 use super::{build, output, seal};
+use crate::consent::{self, Want};
 use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
@@ -20,6 +22,9 @@ pub struct Args {
     /// Plan to build what was asked for although nothing changed
     #[arg(long)]
     force: bool,
+    /// List what the recipes want of this machine, too: files, variables, the ssh agent, networks, the engine
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 /// Version 1 of the format; documented in the README.
@@ -27,6 +32,9 @@ pub struct Args {
 struct Document<'a> {
     version: u32,
     images: Vec<Image<'a>>,
+    /// With `--verbose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wants: Option<Vec<Wanted>>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +50,17 @@ struct Image<'a> {
 }
 
 #[derive(Serialize)]
+struct Wanted {
+    what: String,
+    /// What `--allow` calls it; `None` for what needs no word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allow: Option<String>,
+    allowed: bool,
+    file: String,
+    line: u32,
+}
+
+#[derive(Serialize)]
 struct Step<'a> {
     summary: &'a str,
     file: &'a str,
@@ -52,18 +71,50 @@ struct Step<'a> {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
+    let family = consent::of_family(&graph, &project.root);
+    let wants = match args.verbose {
+        true => Some(wanted(&project, &family)?),
+        false => None,
+    };
     let present = if args.offline { Present::default() } else { build::listing(&project)? };
     let (source_date_epoch, seal) = (build::source_date_epoch()?, seal::if_any()?);
     let options = PlanOptions { force: args.force, source_date_epoch, seal, ..PlanOptions::default() };
     let plan = project.plan((&graph, &sources), &present, &options)?;
     match args.format {
-        Format::Json => output::print_json(&document(&plan)),
-        Format::Text => output::print(&text(&plan)),
+        Format::Json => output::print_json(&document(&plan, wants)),
+        Format::Text => output::print(&format!("{}{}", text(&plan), listed(wants.as_deref()))),
     }
 }
 
-fn document(plan: &Plan) -> Document<'_> {
-    Document { version: 1, images: plan.images.iter().map(|image| describe(plan, image)).collect() }
+fn document(plan: &Plan, wants: Option<Vec<Wanted>>) -> Document<'_> {
+    Document { version: 1, images: plan.images.iter().map(|image| describe(plan, image)).collect(), wants }
+}
+
+/// What settings and recipes want of the machine, those first that need the user's word.
+fn wanted(project: &Project, family: &[Want]) -> Result<Vec<Wanted>, Failure> {
+    let mut wants: Vec<&Want> = project.wants.iter().chain(family).collect();
+    wants.sort_by_key(|want| want.wish.allowance().is_none());
+    let refused = project.not_allowed(&wants)?;
+    let wanted = |want: &&Want| Wanted {
+        what: printable(&described(want)),
+        allow: want.wish.allowance().map(|allowance| allowance.to_string()),
+        allowed: !refused.contains(want),
+        file: want.origin.place.file.to_string(),
+        line: want.origin.place.line,
+    };
+    Ok(wants.iter().map(wanted).collect())
+}
+
+fn listed(wants: Option<&[Wanted]>) -> String {
+    let line = |want: &Wanted| {
+        let word = if want.allowed { "" } else { ", not allowed" };
+        format!("  {} ({}:{}{word})\n", want.what, printable(&want.file), want.line)
+    };
+    match wants {
+        None => String::new(),
+        Some([]) => "wants nothing of this machine\n".to_owned(),
+        Some(wants) => format!("wants of this machine:\n{}", wants.iter().map(line).collect::<String>()),
+    }
 }
 
 fn describe<'a>(plan: &'a Plan, image: &'a PlannedImage) -> Image<'a> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::args::{Global, Select};
 use super::failure::Failure;
-use super::settings;
+use super::{consent, settings};
 use crate::config::Config;
+use crate::consent::{Allowance, Want};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::folders;
 use crate::graph::Graph;
@@ -22,6 +23,12 @@ pub struct Project {
     pub config: Config,
     pub world: Arc<Disk>,
     pub cache: PathBuf,
+    /// What the project's settings want of the machine.
+    pub wants: Vec<Want>,
+    /// What the user's flags and variables allow.
+    pub allowed: Vec<Allowance>,
+    /// The name and the text of the settings file.
+    pub settings: (String, String),
     /// The folder that f3s works in: paths of recipes are relative to it.
     here: PathBuf,
 }
@@ -76,7 +83,8 @@ impl Project {
     }
 
     pub fn at(global: &Global, Location { root, here, cache }: Location) -> Result<Project, Failure> {
-        let mut config = settings::read(&root)?;
+        let settings = settings::read(&root)?;
+        let mut config = settings.config.clone();
         if config.jobs == Some(0) {
             let error =
                 Diagnostic::error("`jobs` in `f3s.toml` is 0").hint("leave it out for the number of processors");
@@ -88,13 +96,20 @@ impl Project {
         config.mirrors.extend(global.mirrors.iter().cloned());
         let context = std::env::var_os("DOCKER_CONTEXT").is_some_and(|name| !name.is_empty());
         // The environment wins over the file, also where it chooses a context.
+        let wants = settings.wants(global.host.is_none() && !context);
         config.engine.host = global.host.clone().or(config.engine.host.take().filter(|_| !context));
         let world = Disk::new(&root, Some(&cache)).map_err(|error| {
             let error = Diagnostic::error(format!("the project's folder `{}`: {error}", root.display()));
             Failure::Wrong(error.into(), Sources::default())
         })?;
         let world = Arc::new(world);
-        Ok(Project { root, config, world, cache, here })
+        let mut allowed = consent::allowed(&global.allow)?;
+        if settings.is_named && config.network.as_deref() == Some("host") {
+            // What all steps may have each of them may have.
+            allowed.push(Allowance::HostNetwork);
+        }
+        let settings = (settings.name, settings.text);
+        Ok(Project { root, config, world, cache, wants, allowed, settings, here })
     }
 
     pub fn location(&self) -> Location {
@@ -166,7 +181,7 @@ impl Project {
 /// The recipes of the project that a folder belongs to, for completion.
 pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
     let root = settings::root_above(folder)?;
-    let config = settings::read(&root).ok()?;
+    let config = settings::read(&root).ok()?.config;
     let world = Disk::new(&root, None).ok()?;
     let files = crate::script::recipe_files(&world, &config.recipes).ok()?;
     Some(files.into_iter().map(|file| file.name).collect())
@@ -175,7 +190,7 @@ pub fn recipe_names(folder: &Path) -> Option<Vec<String>> {
 /// The parameters of all recipes of that project, each with its recipe's name, for completion.
 pub fn params(folder: &Path) -> Option<Vec<(String, Param)>> {
     let root = settings::root_above(folder)?;
-    let config = settings::read(&root).ok()?;
+    let config = settings::read(&root).ok()?.config;
     let world: Arc<dyn World> = Arc::new(Disk::new(&root, None).ok()?);
     let evaluations = Evaluations::default();
     let load = |request: &Request| pipeline::load(&world, &config, request, &mut Sources::default(), &evaluations).ok();

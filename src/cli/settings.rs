@@ -5,8 +5,12 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use toml::Spanned;
+
 use super::failure::Failure;
 use crate::config::Config;
+use crate::consent::{Want, Wish};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
 /// The settings of a project, in its root.
@@ -17,6 +21,50 @@ const NAMED: &str = "F3S_CONFIG";
 
 /// Bytes; settings are a page of text.
 const LARGEST: u64 = 1 << 20;
+
+/// The settings as they are written.
+pub struct Settings {
+    pub config: Config,
+    /// How messages call the file.
+    pub name: String,
+    pub text: String,
+    /// True for a file that the user named: what it says is his word.
+    pub is_named: bool,
+}
+
+/// Where the settings stand that want something of the machine.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Places {
+    network: Option<Spanned<String>>,
+    engine: EnginePlaces,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct EnginePlaces {
+    host: Option<Spanned<String>>,
+}
+
+impl Settings {
+    /// What the project's own file wants. `engine`: whether nobody else names one.
+    pub fn wants(&self, engine: bool) -> Vec<Want> {
+        let places: Places = toml::from_str(&self.text).unwrap_or_default();
+        let place = |start: usize| place_in(&self.text, &self.name, start);
+        let network = places.network.filter(|network| network.get_ref() == "host");
+        let network = network.map(|network| Want::of_settings(Wish::HostNetwork, place(network.span().start)));
+        let host = places.engine.host.filter(|host| engine && !host.get_ref().is_empty());
+        let host = host.map(|host| Want::of_settings(Wish::Engine(host.get_ref().clone()), place(host.span().start)));
+        if self.is_named { Vec::new() } else { host.into_iter().chain(network).collect() }
+    }
+}
+
+fn place_in(text: &str, name: &str, at: usize) -> Place {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() as u32 + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
+    Place::new(name, line, column)
+}
 
 /// The nearest folder upward with an `f3s.toml`, else the nearest with `scripts`. Of folders above only those of the user
 /// count for that: anybody can make `/tmp/scripts`. An `f3s.toml` of somebody else is refused when it is read, by name.
@@ -44,27 +92,25 @@ fn named() -> Option<PathBuf> {
 ///
 /// Errors: one that cannot be read, is no file, is too large, or says what is no setting; one that is not of the user's own
 /// project, unless he named it.
-pub fn read(root: &Path) -> Result<Config, Failure> {
+pub fn read(root: &Path) -> Result<Settings, Failure> {
     let wrong = |error: Diagnostic| Failure::Wrong(error.into(), Sources::in_folder(root));
-    let (name, text) = match named() {
+    let (name, text, is_named) = match named() {
         Some(file) => {
             let name = file.display().to_string();
             let text = File::open(&file).and_then(text_of);
             let text = text.map_err(|error| wrong(Diagnostic::error(format!("`{name}` cannot be read: {error}"))));
-            (name, text?)
+            (name, text?, true)
         }
-        None => (FILE.to_owned(), text_in_project(root).map_err(wrong)?),
+        None => (FILE.to_owned(), text_in_project(root).map_err(wrong)?, false),
     };
-    toml::from_str(&text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let before = &text[..at];
-        let line = before.matches('\n').count() as u32 + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
-        let diagnostic = Diagnostic::error(error.message().to_owned()).at(Place::new(name.as_str(), line, column));
+    let config = toml::from_str(&text).map_err(|error| {
+        let place = place_in(&text, &name, error.span().map_or(0, |span| span.start));
+        let diagnostic = Diagnostic::error(error.message().to_owned()).at(place);
         let mut sources = Sources::in_folder(root);
         sources.insert(name.as_str(), text.as_str());
         Failure::Wrong(Diagnostics::from(diagnostic), sources)
-    })
+    })?;
+    Ok(Settings { config, name, text, is_named })
 }
 
 /// Empty when there is no file.

@@ -96,8 +96,12 @@ fn report(progress: Progress, global: &Global, sources: &Sources) -> Box<dyn Rep
 /// True on a terminal that can move its cursor, and where no service of continuous integration keeps a log.
 fn is_live() -> bool {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let is_ci = set("CI").is_some_and(|value| is_yes(&value));
-    std::io::stderr().is_terminal() && !is_ci && set("TERM").is_some_and(|term| term != "dumb")
+    std::io::stderr().is_terminal() && !is_ci() && set("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// True where a service of continuous integration runs f3s.
+pub fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| !value.is_empty() && is_yes(&value))
 }
 
 /// Some set `CI=false` on their own machine.

@@ -132,6 +132,18 @@ pub struct BuildOptions {
     /// Run every step anew (`--force`).
     pub no_cache: bool,
     pub source_date_epoch: Option<i64>,
+    pub access: Access,
+}
+
+/// What the steps of a build may have of the machine, beyond the project: what the user allowed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Access {
+    /// The files of secrets, by how recipes write them.
+    pub files: BTreeMap<String, PathBuf>,
+    /// The ssh agent.
+    pub ssh: bool,
+    /// The network of the engine's host.
+    pub host_network: bool,
 }
 
 /// What a push brought to the registry.

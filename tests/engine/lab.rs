@@ -166,6 +166,8 @@ impl Project {
     /// Gives a command the project's folder and variables.
     pub fn set_up(&self, command: &mut Command) {
         command.current_dir(self.path()).env_remove("F3S_CONFIG").env("F3S_CACHE_DIR", self.path().join("cache"));
+        // The lab's engines have no network of their own.
+        command.env("F3S_ALLOW", "network.host").env("XDG_CONFIG_HOME", self.path().join("settings"));
         // A key of its own: what other tests build is nothing that it made, and no prune waits for them.
         command.env("XDG_STATE_HOME", self.path().join("state"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

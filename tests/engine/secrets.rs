@@ -37,6 +37,8 @@ fn the_ssh_agent_reaches_the_command_and_its_absence_is_said() {
     }
     let mut project = Project::new();
     project.recipe("a", "base(\"alpine:3.13\");\nrun(\"test -S $SSH_AUTH_SOCK\", #{ ssh: ssh() });\n");
+    project.f3s(&["build"]).fails(3, &["this command gets your ssh agent", "`--allow ssh`"]);
+    project.set("F3S_ALLOW", "network.host,ssh");
     project.set("SSH_AUTH_SOCK", "");
     project.f3s(&["build"]).fails(1, &["no ssh agent is there", "help: start one"]);
     // Anything that accepts connections will do: what counts is that the socket is forwarded.

@@ -41,6 +41,8 @@ fn it_knows_recipes_parameters_and_their_values() {
     assert_eq!(complete(&["run", "--set", "j"]), ["jdk="]);
     assert_eq!(complete(&["run", "--set", "java.jdk="]), ["java.jdk=11", "java.jdk=8"]);
     assert_eq!(complete(&["run", "--set", "slim="]), ["slim=false", "slim=true"]);
+    assert_eq!(complete(&["run", "--allow", "n"]), ["network.host"]);
+    assert_eq!(complete(&["run", "--allow", "read=scr"]), ["read=scripts/"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod completion;
+mod consent;
 mod copies;
 mod diagnostics;
 mod downloads;

@@ -22,6 +22,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("recipe", &["diagnostic"]),
     ("script", &["recipe", "world", "config"]),
     ("graph", &["recipe"]),
+    ("consent", &["graph", "recipe"]),
     ("plan", &["graph", "recipe", "world", "config"]),
     ("artifact", &["recipe", "event", "config"]),
     ("engine", &["plan", "recipe", "artifact", "event", "config"]),
@@ -31,8 +32,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "artifact", "config", "engine", "event", "graph", "pipeline", "plan", "recipe", "report", "script",
-            "watch", "world",
+            "artifact", "config", "consent", "engine", "event", "graph", "pipeline", "plan", "recipe", "report",
+            "script", "watch", "world",
         ],
     ),
 ];

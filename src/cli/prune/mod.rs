@@ -33,6 +33,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if args.downloads {
         return downloads(&project, args.dry_run);
     }
+    project.consent_to_engine()?;
     let (dry_run, note) = (args.dry_run, |message: String| output::note(&message));
     build::block_on(async {
         let (events, _receiver) = mpsc::unbounded_channel();

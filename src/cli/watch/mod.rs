@@ -6,8 +6,9 @@ mod session;
 
 use super::args::{Global, Select};
 use super::build::{self, Flags};
+use super::consent::Asking;
 use super::failure::Failure;
-use super::project::Location;
+use super::project::{Location, Project};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::watch::Ear;
 use session::Session;
@@ -41,9 +42,17 @@ pub struct Args {
 
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let location = Location::find(global, &args.select.recipes)?;
+    consent(global, args, &location)?;
     let ear = Ear::new(&location.root, args.poll).map_err(|error| {
         let error = Diagnostic::error(format!("files cannot be watched: {error}"));
         Failure::Failed(error.hint("`--poll` needs no help of the system"), Sources::default())
     })?;
     build::block_on(async { Session::new(global, args, location, ear).run().await })
+}
+
+/// Asks before the first round, while there is no live view yet. Mistakes of scripts are left to that round.
+fn consent(global: &Global, args: &Args, location: &Location) -> Result<(), Failure> {
+    let Ok(project) = Project::at(global, location.clone()) else { return Ok(()) };
+    let Ok((graph, sources)) = project.load(&args.select) else { return Ok(()) };
+    project.consent(&graph, &sources, Asking::OnTerminal).map(|_| ())
 }

@@ -143,8 +143,8 @@ impl Engine for Docker {
         events: &Events,
         cancel: &CancellationToken,
     ) -> Result<Built, EngineError> {
-        let secrets = secrets::read(image).map_err(EngineError::Failed)?;
-        let ssh = secrets::agent(image).map_err(EngineError::Failed)?;
+        let secrets = secrets::read(image, &options.access).map_err(EngineError::Failed)?;
+        let ssh = secrets::agent(image, &options.access).map_err(EngineError::Failed)?;
         let files = context::files(image, artifacts, options.source_date_epoch)?;
         let builder = tokio::select! {
             builder = self.builder() => builder?,

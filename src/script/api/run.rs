@@ -126,8 +126,8 @@ pub mod functions {
     ///
     /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
-    /// the ssh agent), `network` (`"default"`, `"host"` or `"none"`), `user` (string), `workdir` (absolute path), `env` (map: for
-    /// these commands only).
+    /// the ssh agent), `network` (`"default"`, `"none"` or `"host"`, which needs consent), `user` (string), `workdir` (absolute
+    /// path), `env` (map: for these commands only).
     ///
     /// ```rhai
     /// run("adduser -D app");
@@ -185,7 +185,9 @@ pub mod functions {
     ///
     /// While the command runs the value is a file, and afterwards it is nowhere: in no image, log, label or fingerprint.
     ///
-    /// Options: `env` (host variable; the id in capitals unless set), `file` (file on the host, instead of a variable),
+    /// A file outside of the project needs the user's consent, see `--allow read=PATH`; of variables `f3s plan -v` tells.
+    ///
+    /// Options: `env` (host variable; the id in capitals unless set), `file` (file on the host, or in the project when relative),
     /// `target` (absolute path in the container; `/run/secrets/ID` unless set).
     ///
     /// ```rhai
@@ -219,7 +221,7 @@ pub mod functions {
         secret(ctx, id, Dynamic::UNIT)
     }
 
-    /// Returns a handle on the user's ssh agent, for the option `ssh` of `run`.
+    /// Returns a handle on the user's ssh agent, for the option `ssh` of `run`. It needs his consent, see `--allow ssh`.
     ///
     /// ```rhai
     /// run("git clone git@example.com:team/app.git /app", #{ ssh: ssh() });

@@ -163,7 +163,7 @@ impl Session<'_> {
 
     fn start(
         &mut self,
-        Preparing { project, landed, .. }: &Preparing,
+        Preparing { project, landed, access, .. }: &Preparing,
         (engine, hold): (Docker, Arc<Hold>),
         missing: BTreeMap<ImageRef, EngineError>,
         plan: Plan,
@@ -188,7 +188,7 @@ impl Session<'_> {
         self.announce();
         self.wrong = false;
         let store = Store::open(&project.cache, &project.config, Logins::of_user()).map_err(Failure::from);
-        let (store, options) = match store.and_then(|store| Ok((store, build::options(project)?))) {
+        let (store, options) = match store.and_then(|store| Ok((store, build::options(project, access.clone())?))) {
             Ok(opened) => opened,
             Err(failure) => return self.fail(failure),
         };

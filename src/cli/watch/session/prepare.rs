@@ -10,11 +10,12 @@ use tracing::Instrument;
 
 use super::Session;
 use crate::cli::build;
+use crate::cli::consent::Asking;
 use crate::cli::failure::Failure;
 use crate::cli::hold::Hold;
 use crate::cli::project::Project;
 use crate::cli::seal;
-use crate::engine::{self, Docker};
+use crate::engine::{self, Access, Docker};
 use crate::graph::Graph;
 use crate::pipeline::Stock;
 use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
@@ -23,6 +24,7 @@ use crate::plan::{Action, Plan, PlanOptions, PlannedImage, Present};
 pub struct Preparing {
     pub project: Project,
     graph: Arc<Graph>,
+    pub access: Access,
     /// How many images had landed before the engine was asked.
     pub landed: usize,
     stocked: BoxFuture<'static, Result<Stocked, Failure>>,
@@ -64,9 +66,16 @@ impl Session<'_> {
                 return Err(failure);
             }
         };
+        let access = match project.consent(&graph, &self.sources, Asking::Never) {
+            Ok(access) => access,
+            Err(failure) => {
+                self.listen(&project);
+                return Err(failure);
+            }
+        };
         self.ear.listen_also(&project.world.stamps());
         let stocked = self.stocked(&project, graph.clone()).instrument(tracing::info_span!("ask the engine")).boxed();
-        self.preparing = Some(Preparing { project, graph, landed: self.flights.landed(), stocked });
+        self.preparing = Some(Preparing { project, graph, access, landed: self.flights.landed(), stocked });
         Ok(())
     }
 

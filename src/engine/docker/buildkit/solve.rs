@@ -190,7 +190,8 @@ fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, 
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attributes,
-        entitlements: vec!["network.host".to_owned()],
+        // A base may bring instructions of its own that ask for it (`ONBUILD`).
+        entitlements: if options.access.host_network { vec!["network.host".to_owned()] } else { Vec::new() },
         ..SolveRequest::default()
     }
 }
