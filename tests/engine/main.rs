@@ -20,8 +20,11 @@ mod rebuilds;
 mod registry;
 mod runs;
 mod secrets;
+#[path = "../it/downloads/server.rs"]
+mod server;
 mod session;
 mod steps;
+mod stored;
 mod ten;
 mod terminal;
 mod watch;

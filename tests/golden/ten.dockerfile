@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 FROM f3s.invalid/alpine:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN set -eu; apk add --no-cache --no-progress --upgrade wget curl mysql-client busybox busybox-extras bash bash-doc bash-completion vim unzip
-RUN --mount=type=bind,source=.f3s/artifacts/39178b8c78b6566096844ca2eca506fe8fb1d8641bb835d221fba9e63f6b457e/sgerrand.rsa.pub,target=/dev/f3s/1/sgerrand.rsa.pub \
+RUN --mount=type=bind,source=.f3s/artifacts/9d1a1aa263fb5c50eba440a397e9a9301f7067aadbdf772e0e9e2b230b44c96d/sgerrand.rsa.pub,target=/dev/f3s/1/sgerrand.rsa.pub \
     --mount=type=bind,source=.f3s/artifacts/0ec140ca97b95affee639e984eb9aa61c66743e0d0283fb66067b1e2c5c23577/glibc-2.33-r0.apk,target=/dev/f3s/2/glibc-2.33-r0.apk \
     --mount=type=bind,source=.f3s/artifacts/8dca7dc6003ce3030edf75f6d25e6a797732648034c9184915e1af17733fe352/glibc-bin-2.33-r0.apk,target=/dev/f3s/3/glibc-bin-2.33-r0.apk \
     --mount=type=bind,source=.f3s/artifacts/04dbaa08442e1e0c799ad6d20ec4349269ec937b3877bbc71ba3e2d91375f297/glibc-i18n-2.33-r0.apk,target=/dev/f3s/4/glibc-i18n-2.33-r0.apk \
@@ -97,8 +97,8 @@ RUN set -eu; \
     rm -f /etc/localtime; cp $zone /etc/localtime; echo Asia/Shanghai >/etc/timezone; \
     if command -v apk >/dev/null; then for folder in /share/zoneinfo /etc/zoneinfo; do mkdir -p $folder/Asia; cp $zone $folder/Asia/Shanghai; done; fi; \
     if [ "$added" ]; then if command -v apk >/dev/null; then apk del --no-progress tzdata; elif command -v apt-get >/dev/null; then apt-get remove -y tzdata; rm -f /var/cache/apt/*.bin; else rpm -e --nodeps tzdata; fi; fi
-COPY --chmod=755 .f3s/artifacts/188075b14a6d85596e216e15fd6b2503bbaca5ada126f7b000ff1f125bd831aa/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
-COPY --chmod=755 .f3s/artifacts/552774b94b160b7b61913cb88974e60e0ac7f689f10f3b965ccf04f0ec18c450/gosu-amd64 /usr/local/bin/gosu
+COPY --chmod=755 .f3s/artifacts/13a6d33d7ff0fa6489d887fa863ee113d1ab2af003e28ef747ce75315e78992c/dumb-init_1.2.5_x86_64 /usr/local/bin/dumb-init
+COPY --chmod=755 .f3s/artifacts/b86f5d4ec40e3efda177ccf3a9a7f8297d98bf1d10414f06ee0ed1959def40e6/gosu-amd64 /usr/local/bin/gosu
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
     if ! command -v localedef >/dev/null && command -v apt-get >/dev/null; then apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales; apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; fi; \
@@ -113,7 +113,7 @@ LABEL org.opencontainers.image.base.name="scratch" org.opencontainers.image.desc
 # jmeter-base: registry.example.com/team/jmeter-base:latest
 FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
-ADD .f3s/artifacts/be4f947cdd49315a6cf354583dfca55eb367f39e63311aae1d0251bfb8602893/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
+ADD .f3s/artifacts/abe5a2bcd85971da0b9fb0937bb3647de41eb4747d20a5e6a20578bb29daff4b/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
 ENV JMETER_HOME="/jmeter/apache-jmeter-5.4.1/"
 RUN --mount=type=bind,source=.f3s/artifacts/99b3db76124d5a1104e1280b803db10f720b2ddd4140a22a3a717716201fb0aa/JMeterPlugins-Standard-1.4.0.tar,target=/dev/f3s/1/JMeterPlugins-Standard-1.4.0.tar \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \

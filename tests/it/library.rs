@@ -1,7 +1,8 @@
 //! Functions of the library where examples do not lead: together, in places of their own, with other settings.
 
-use f3s::config::Config;
+use f3s::config::{Checksum, Config};
 use f3s::plan::Plan;
+use f3s::recipe::{ArtifactSource, Limits};
 use f3s::script::{Request, Setting};
 use f3s::world::Memory;
 
@@ -77,6 +78,69 @@ fn upstreams_of_library_functions_are_parameters() {
     let text = "base(\"alpine:3.13\");\ntinytex(\"ctex\", #{ repository: \"http://example.com/theirs\" });\n";
     let lowered = |value: &str| set(text, "ctan_url", value).images[0].dockerfile.text.clone();
     assert!(lowered("http://example.com/of/ours").contains("CTAN_REPO=http://example.com/of/ours;"));
+}
+
+/// The checksum of the file that a call downloads first.
+fn checksum(config: &Config, call: &str) -> Option<String> {
+    let script = format!("base(\"alpine:3.13\");\n{call}\n");
+    let world = Memory::new().file("scripts/example.rhai", script);
+    let plan = plan(world, config, &Request::default()).unwrap_or_else(|error| panic!("{call}: {error}"));
+    match &plan.images[0].artifacts[0].source {
+        ArtifactSource::Download { sha256, .. } => sha256.clone(),
+        ArtifactSource::Git { .. } => None,
+    }
+}
+
+#[test]
+fn default_versions_have_their_published_checksums() {
+    let config = Config::default();
+    let pinned = [
+        ("dumb_init(\"1.2.5\");", "e874b55f"),
+        ("gosu(\"1.13\");", "6f333f52"),
+        ("jmeter(\"5.4.1\");", "4edae998"),
+        ("glibc(\"2.33-r0\");", "823b5458"),
+    ];
+    for (call, begins) in pinned {
+        let digest = checksum(&config, call).unwrap_or_else(|| panic!("{call} has no checksum"));
+        assert!(digest.len() == 64 && digest.starts_with(begins), "{call}: {digest}");
+    }
+    for call in ["dumb_init(\"1.2.4\");", "gosu(\"1.12\");", "jmeter(\"5.5\");"] {
+        assert_eq!(checksum(&config, call), None, "{call}");
+    }
+}
+
+#[test]
+fn checksums_of_the_configuration_stand_above_others() {
+    let url = "https://github.com/tianon/gosu/releases/download/1.13/gosu-amd64";
+    let (mut config, own) = (Config::default(), "0".repeat(64));
+    config.checksums.insert(url.to_owned(), Checksum::Sha256(own.clone()));
+    assert_eq!(checksum(&config, "gosu(\"1.13\");"), Some(own.clone()));
+    let written = format!("place(download(\"{url}\", #{{ sha256: \"{}\" }}), \"/gosu\");", "1".repeat(64));
+    assert_eq!(checksum(&config, &written), Some(own));
+    // Only that URL, whatever mirrors make of it.
+    assert_eq!(checksum(&config, "gosu(\"1.12\");"), None);
+}
+
+#[test]
+fn limits_and_checksums_of_downloads_are_read() {
+    let with = |options: &str| format!("place(download(\"https://example.com/x\", #{{ {options} }}), \"/x\")");
+    let sha512 = "0A".repeat(64);
+    let all = with(&format!("limit: \"1.5GiB\", timeout: 600, stall: 5, sha512: \"{sha512}\""));
+    let plan = plan_script(&format!("base(\"alpine:3.13\");\n{all};")).unwrap();
+    let artifact = &plan.images[0].artifacts[0];
+    assert_eq!(artifact.limits, Limits { size: Some(3 << 29), timeout: Some(600), stall: Some(5) });
+    let ArtifactSource::Download { sha512, .. } = &artifact.source else { panic!("{artifact:?}") };
+    assert_eq!(sha512.as_deref(), Some(&*"0a".repeat(64)));
+    let cases = [
+        ("limit: \"much\"", "`much` is no size: write `500MB` or `2GiB`"),
+        ("timeout: 0", "the option `timeout` of `download` is at least 1, not 0"),
+        ("stall: \"60s\"", "`download` takes an int as its option `stall`, not a string"),
+        ("sha256: \"12\"", "`12` is no SHA-256: it has 64 hexadecimal digits"),
+        ("sha512: \"12\"", "`12` is no SHA-512: it has 128 hexadecimal digits"),
+    ];
+    for (options, expected) in cases {
+        assert_eq!(mistake(&with(options)), expected, "{options}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@
 Logs and data lie in target/lab, what is fetched once for a machine in ~/.cache/f3s/lab.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -36,6 +37,9 @@ PORTS = {"upstream": 58280, "registry": 58250, "flaky": 58251, "engine_tls": 582
 UPSTREAMS = """https://github.com https://archive.apache.org https://jmeter-plugins.org https://alpine-pkgs.sgerrand.com
 https://raw.githubusercontent.com http://mirrors.tencent.com http://mirrors.cloud.tencent.com
 http://mirrors.tuna.tsinghua.edu.cn""".split()
+PINNED = """https://github.com/Yelp/dumb-init/releases/download/v1.2.5/dumb-init_1.2.5_x86_64
+https://github.com/tianon/gosu/releases/download/1.13/gosu-amd64 https://alpine-pkgs.sgerrand.com/sgerrand.rsa.pub
+https://archive.apache.org/dist/jmeter/binaries/apache-jmeter-5.4.1.tgz""".split()
 # Where the engines answer, in the lab's state.
 SOCKETS = ["socket", "empty_socket", "socket_26", "socket_28", "socket_28_containerd"]
 PACKAGES = {
@@ -135,6 +139,11 @@ def write_configuration(known: dict):
     url = f"http://127.0.0.1:{PORTS['upstream']}"
     mirrors = [f'"{upstream}/" = "{url}/{upstream.partition("://")[2]}/"' for upstream in UPSTREAMS]
     config = f'registry = "127.0.0.1:{PORTS["registry"]}/f3s-tcr"\nnetwork = "host"\n\n[mirrors]\n' + "\n".join(mirrors) + "\n"
+    # The stand-ins are other files than those of which the library knows the checksums.
+    config += "\n[checksums]\n"
+    for pinned in PINNED:
+        digest = hashlib.sha256((LAB / "www" / pinned.partition("://")[2]).read_bytes()).hexdigest()
+        config += f'"{pinned}" = "sha256:{digest}"\n'
     (LAB / "f3s.toml").write_text(config)
     variables = {
         "DOCKER_HOST": f"unix://{known['socket']}",
