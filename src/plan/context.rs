@@ -82,13 +82,14 @@ pub struct ContextBuilder<'a> {
     context: Context,
     writes: u32,
     copies: u32,
+    scripts: u32,
     /// Entries of the project that were put there so far.
     added: u64,
 }
 
 impl<'a> ContextBuilder<'a> {
     pub fn new(world: &'a dyn World, ignored: &'a Patterns) -> Self {
-        ContextBuilder { world, ignored, context: Context::default(), writes: 0, copies: 0, added: 0 }
+        ContextBuilder { world, ignored, context: Context::default(), writes: 0, copies: 0, scripts: 0, added: 0 }
     }
 
     pub fn finish(self) -> Context {
@@ -98,6 +99,14 @@ impl<'a> ContextBuilder<'a> {
     pub fn text(&mut self, target: &str, text: &str) -> String {
         self.writes += 1;
         let path = format!(".f3s/write/{}/{}", self.writes, plain(target.rsplit('/').next().unwrap_or(target)));
+        self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
+        path
+    }
+
+    /// A text that a shell reads.
+    pub fn script(&mut self, text: &str) -> String {
+        self.scripts += 1;
+        let path = format!("{OWN}/run/{}/script", self.scripts);
         self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
         path
     }

@@ -23,6 +23,7 @@ mod secrets;
 #[path = "../it/downloads/server.rs"]
 mod server;
 mod session;
+mod shell;
 mod steps;
 mod stored;
 mod ten;

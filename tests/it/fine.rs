@@ -42,8 +42,7 @@ fn commands_are_layers_behind_what_sets_up_their_shell() {
     let expected = r#"RUN set -eu; \
     export A='b'; \
     cd /tmp; umask 027; \
-    make; \
-    :
+    make
 RUN set -eu; \
     export A='b'; \
     cd /tmp; umask 027; \
@@ -60,7 +59,7 @@ RUN set -eu; \
 #[test]
 fn another_user_is_set_once_around_all_its_layers() {
     let run = "user(\"root\");\nrun([\"a\", \"b\"], #{ user: \"1000\" });";
-    assert_eq!(lowered(run), "USER root\nUSER 1000\nRUN set -eu; \\\n    a; \\\n    :\nRUN set -eu; b\nUSER root\n");
+    assert_eq!(lowered(run), "USER root\nUSER 1000\nRUN set -eu; a\nRUN set -eu; b\nUSER root\n");
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn steps_of_a_layer_are_layers_by_the_same_commands() {
     let expected = format!(
         "RUN {bind} \\\n    --mount=type=cache,id=/c,target=/c \\\n    set -eu; \\\n    mkdir -p /etc; \\\n    \
          cp -p /dev/f3s/1/x.conf /etc/x.conf; \\\n    chown 7:7 /etc/x.conf\n\
-         ENV A=\"b\"\n{cache}set -eu; \\\n    a; \\\n    :\n{cache}set -eu; b\n\
+         ENV A=\"b\"\n{cache}set -eu; a\n{cache}set -eu; b\n\
          {cache}set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; c | d\nVOLUME [\"/data\"]\n"
     );
     assert_eq!(lowered(group), expected);
@@ -86,7 +85,7 @@ fn steps_of_a_layer_are_layers_by_the_same_commands() {
 #[test]
 fn what_must_share_a_container_stays_together() {
     let group = r#"layer("l", || { run("a"); run(["b", "server start", "c"]); env("A", "b"); run(["d", "e"]); });"#;
-    let expected = "RUN set -eu; a\nRUN set -eu; \\\n    b; \\\n    :\nRUN set -eu; exec 2>&1; \\\n    \
+    let expected = "RUN set -eu; a\nRUN set -eu; b\nRUN set -eu; exec 2>&1; \\\n    \
                     echo '#f3s 0'; (server start; c); \\\n    export A='b'; \\\n    echo '#f3s 1'; (d; e)\nENV A=\"b\"\n";
     assert_eq!(lowered(group), expected);
 }

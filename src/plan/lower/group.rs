@@ -103,7 +103,7 @@ impl Lowerer<'_> {
                 }
             }
         }
-        self.out.layer_of_commands(&body.instruction(flags, &self.shell), &numbers, commands);
+        self.out.layer_of_commands(&body.instruction(flags, &mut self.context), &numbers, commands);
         self.configure(&later)
     }
 

@@ -221,7 +221,7 @@ impl Lowerer<'_> {
 
     fn layers(&mut self, flags: &[String], parts: &[Part], number: usize) {
         for part in parts {
-            self.out.layer_of_commands(&part.body.instruction(flags, &self.shell), &[number], &part.commands);
+            self.out.layer_of_commands(&part.body.instruction(flags, &mut self.context), &[number], &part.commands);
         }
     }
 

@@ -1,21 +1,47 @@
-//! The shell text of a `RUN`: one line where that can be, else a script in the exec form.
+//! The shell text of a `RUN`, which the shell of its stage runs: lines of the Dockerfile or, where it is long, a file.
 
 use std::collections::BTreeMap;
 
-use super::quote;
+use crate::plan::context::ContextBuilder;
 use crate::recipe::Run;
-use crate::shell;
+use crate::shell::{self, Script};
 
-/// The lines of a `RUN`, each one command or the commands of one step.
+/// The commands of a `RUN`.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
-    lines: Vec<String>,
+    lines: Vec<Line>,
     /// Several steps: what they write to standard error joins standard output, so that all comes in order.
     grouped: bool,
-    /// Some command cannot stand in one logical line.
-    multiline: bool,
     piped: bool,
 }
+
+#[derive(Clone, Debug)]
+enum Line {
+    /// It means the same in one line with others, separated by `;`.
+    Plain {
+        text: String,
+        /// A shell with `-e` ends if it fails.
+        shows_failure: bool,
+        /// It ends with `&`.
+        in_background: bool,
+    },
+    /// A text that must stand alone: several lines, comments, here-documents. `eval` holds it together, and shows its failure.
+    Text(String),
+    /// One of several steps. `isolated`: in a subshell.
+    Step { number: usize, lines: Vec<Line>, isolated: bool },
+}
+
+/// Where lines stand.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Dockerfile,
+    File,
+}
+
+/// Longer ones travel as a file: the builder reads lines of 64 kB at most, the kernel takes arguments of 128 kB.
+const MAX_INLINE: usize = 32 << 10;
+/// Where that file is while it runs.
+const FILE: &str = "/dev/f3s/run";
 
 impl Body {
     /// The commands of a step that is a layer of its own.
@@ -23,7 +49,7 @@ impl Body {
         let mut body = Body::default();
         body.setup(&run.env, run.workdir.as_deref());
         for command in &run.commands {
-            body.command(command);
+            body.entry(command);
         }
         body
     }
@@ -38,14 +64,34 @@ impl Body {
         }
     }
 
+    /// A command of f3s itself.
     pub fn command(&mut self, command: &str) {
-        let command = without_last_semicolon(command.trim());
-        if command.is_empty() {
+        if command.contains('\n') {
+            self.lines.push(Line::Text(command.to_owned()));
+        } else {
+            self.lines.push(Line::Plain { text: command.to_owned(), shows_failure: true, in_background: false });
+        }
+    }
+
+    /// A command of a user: the next one runs only if it succeeds, whatever it is made of.
+    pub fn entry(&mut self, command: &str) {
+        self.piped |= command.replace("||", "").contains('|');
+        // What cannot be read was refused where the recipe says it; here `eval` leaves it to the shell.
+        let Ok(script) = Script::parse(command) else {
+            self.lines.push(Line::Text(command.to_owned()));
+            return;
+        };
+        if script.is_empty {
             return;
         }
-        self.multiline |= needs_lines(command);
-        self.piped |= command.replace("||", "").contains('|');
-        self.lines.push(command.to_owned());
+        self.lines.push(match stands_alone(&script.text) {
+            true => Line::Text(script.text),
+            false => Line::Plain {
+                text: without_last_semicolon(script.text.trim()).to_owned(),
+                shows_failure: script.shows_failure,
+                in_background: script.ends_in_background,
+            },
+        });
     }
 
     pub fn is_piped(&self) -> bool {
@@ -54,56 +100,84 @@ impl Body {
 
     /// Takes part in the options of a script that it was cut from, where it may run pipes that do not stand in it.
     pub fn join_pipefail(&mut self, piped: bool) {
-        let reads = |line: &String| line.split(is_between_words).any(|word| matches!(word, "." | "source" | "eval"));
-        self.piped |= piped && self.lines.iter().any(reads);
+        let is_reading = |word: &str| matches!(word, "." | "source" | "eval");
+        self.piped |= piped
+            && self.lines.iter().any(|line| match line {
+                Line::Plain { text, .. } | Line::Text(text) => text.split(is_between_words).any(is_reading),
+                Line::Step { .. } => false,
+            });
     }
 
     /// The commands in one line.
     pub fn line(&self) -> String {
-        self.lines.join("; ")
+        joined(&self.lines, Place::Dockerfile, ";", " ")
     }
 
     /// The commands of one of several steps, which says its number, counting within the group, before it begins. `isolated`: in a subshell.
     pub fn step(&mut self, number: usize, step: &Body, isolated: bool) {
         self.grouped = true;
-        self.multiline |= step.multiline;
         self.piped |= step.piped;
-        let separator = if step.multiline { "\n" } else { "; " };
-        let commands = step.lines.join(separator);
-        let commands = match (isolated, step.multiline) {
-            (false, _) => commands,
-            (true, false) => format!("({commands})"),
-            (true, true) => format!("(\n{commands}\n)"),
-        };
-        self.lines.push(format!("echo '{MARK}{number}'{separator}{commands}"));
+        self.lines.push(Line::Step { number, lines: step.lines.clone(), isolated });
     }
 
-    /// The whole instruction.
-    pub fn instruction(&self, flags: &[String], interpreter: &[String]) -> String {
+    /// The whole instruction. A long text becomes a file of the context.
+    pub fn instruction(&self, flags: &[String], context: &mut ContextBuilder) -> String {
+        let separator = if self.lines.len() > 1 { " \\\n    " } else { " " };
+        let mut commands = format!("{separator}{}", joined(&self.lines, Place::Dockerfile, ";", separator));
+        let mut flags = flags.to_vec();
+        if commands.len() > MAX_INLINE {
+            let source = context.script(&joined(&self.lines, Place::File, "", "\n"));
+            flags.push(format!("--mount=type=bind,source={source},target={FILE}"));
+            commands = format!(" . {FILE}");
+        }
         let mut text = String::from("RUN ");
         for flag in flags {
-            text.push_str(flag);
+            text.push_str(&flag);
             text.push_str(" \\\n    ");
-        }
-        let pipefail = "(set -o pipefail) 2>/dev/null && set -o pipefail";
-        if self.multiline {
-            let joined = if self.grouped { "exec 2>&1\n" } else { "" };
-            let first =
-                if self.piped { format!("set -eu\n{joined}{pipefail}\n") } else { format!("set -eu\n{joined}") };
-            let words: Vec<String> =
-                interpreter.iter().cloned().chain([format!("{first}{}", self.lines.join("\n"))]).collect();
-            text.push_str(&quote::json(&words));
-            return text;
         }
         text.push_str(if self.grouped { "set -eu; exec 2>&1;" } else { "set -eu;" });
         if self.piped {
-            text.push_str(&format!(" {pipefail};"));
+            text.push_str(" (set -o pipefail) 2>/dev/null && set -o pipefail;");
         }
-        match self.lines.as_slice() {
-            [line] => text.push_str(&format!(" {line}")),
-            lines => text.push_str(&lines.iter().map(|line| format!(" \\\n    {line}")).collect::<Vec<_>>().join(";")),
-        }
+        text.push_str(&commands);
         text
+    }
+}
+
+/// Lines with `end` and `space` behind all but the last.
+fn joined(lines: &[Line], place: Place, end: &str, space: &str) -> String {
+    let Some((last, before)) = lines.split_last() else { return ":".to_owned() };
+    let mut text = String::new();
+    for line in before {
+        text.push_str(&line.write(place));
+        match line {
+            Line::Plain { in_background: true, .. } => {}
+            Line::Plain { shows_failure: false, .. } => text.push_str(&format!("{}{end}", shell::FAIL_AGAIN)),
+            Line::Plain { .. } | Line::Text(_) | Line::Step { .. } => text.push_str(end),
+        }
+        text.push_str(space);
+    }
+    text.push_str(&last.write(place));
+    text
+}
+
+impl Line {
+    fn write(&self, place: Place) -> String {
+        match self {
+            Line::Plain { text, .. } => text.clone(),
+            Line::Text(text) if place == Place::File || !text.contains('\n') => {
+                format!("eval {}", shell::always_quote(text))
+            }
+            // A Dockerfile's instruction is one line for the shell.
+            Line::Text(text) => {
+                let lines = text.split('\n').map(|line| format!(" \\\n        {}", shell::always_quote(line)));
+                format!("eval \"$(printf '%s\\n'{})\"", lines.collect::<String>())
+            }
+            Line::Step { number, lines, isolated } => {
+                let (open, close) = if *isolated { ("(", ")") } else { ("", "") };
+                format!("echo '{MARK}{number}'; {open}{}{close}", joined(lines, place, ";", " "))
+            }
+        }
     }
 }
 
@@ -114,21 +188,21 @@ pub fn export(name: &str, value: &str) -> String {
     format!("export {name}={}", shell::always_quote(value))
 }
 
-/// `a;` and another `;` would be a syntax error. `\;` is an argument, as of `find -exec`, and `;;` ends a case.
+/// `a;` and another `;` would be a syntax error. `\;` is an argument, as of `find -exec`.
 fn without_last_semicolon(command: &str) -> &str {
-    let Some(before) = command.strip_suffix(';').filter(|before| !before.ends_with(';')) else { return command };
+    let Some(before) = command.strip_suffix(';') else { return command };
     let escapes = before.len() - before.trim_end_matches('\\').len();
     if escapes % 2 == 1 { command } else { before.trim_end() }
 }
 
-/// True for a command that would mean something else within one line behind `;`: several lines, comments,
-/// here-documents (which newer Dockerfile frontends would take for their own), background jobs.
-fn needs_lines(command: &str) -> bool {
+/// True for a command that would mean something else within one line behind `;`, or for the builder's frontend: several
+/// lines, comments, here-documents (newer ones would take them for their own), quotes that only some shells know.
+fn stands_alone(command: &str) -> bool {
     command.contains('\n')
         || command.ends_with('\\')
         || has_comment(command)
         || command.contains("<<")
-        || command.ends_with('&')
+        || command.contains("$'")
 }
 
 fn is_between_words(c: char) -> bool {
@@ -148,36 +222,77 @@ fn has_comment(command: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::Patterns;
+    use crate::plan::{Context, ContextEntry};
+    use crate::world::Memory;
+
+    fn lowered_with_files(commands: &[&str]) -> (String, Context) {
+        let run = Run { commands: commands.iter().map(|c| (*c).to_owned()).collect(), ..Run::default() };
+        let (world, ignored) = (Memory::new(), Patterns::default());
+        let mut context = ContextBuilder::new(&world, &ignored);
+        (Body::of_run(&run).instruction(&[], &mut context), context.finish())
+    }
 
     fn lowered(commands: &[&str]) -> String {
-        let run = Run { commands: commands.iter().map(|c| (*c).to_owned()).collect(), ..Run::default() };
-        Body::of_run(&run).instruction(&[], &["/bin/sh".to_owned(), "-c".to_owned()])
+        let (text, files) = lowered_with_files(commands);
+        assert_eq!(files, Context::default());
+        text
     }
 
     #[test]
     fn one_line_where_that_can_be() {
-        assert_eq!(lowered(&["a"]), "RUN set -eu; a");
-        assert_eq!(lowered(&["a;", "b"]), "RUN set -eu; \\\n    a; \\\n    b");
-        assert_eq!(lowered(&["a || b"]), "RUN set -eu; a || b");
-        assert_eq!(lowered(&["find . -exec rm {} \\;", "b"]), "RUN set -eu; \\\n    find . -exec rm {} \\;; \\\n    b");
-        assert_eq!(lowered(&["a | b"]), "RUN set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; a | b");
+        for (commands, text) in [
+            (&["a"][..], "RUN set -eu; a"),
+            (&["a;", "b"], "RUN set -eu; \\\n    a; \\\n    b"),
+            (&["a || b"], "RUN set -eu; a || b"),
+            (&["find . -exec rm {} \\;", "b"], "RUN set -eu; \\\n    find . -exec rm {} \\;; \\\n    b"),
+            (&["a | b"], "RUN set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; a | b"),
+            (&["a &", "wait"], "RUN set -eu; \\\n    a & \\\n    wait"),
+            (&["# why", "a"], "RUN set -eu; a"),
+            (&["# why"], "RUN set -eu; :"),
+        ] {
+            assert_eq!(lowered(commands), text);
+        }
+    }
+
+    #[test]
+    fn how_a_command_ends_counts_whatever_it_is() {
+        for (commands, text) in [
+            (&["a && b", "c"][..], "RUN set -eu; \\\n    a && b; (exit $?); \\\n    c"),
+            (&["a && b"], "RUN set -eu; a && b"),
+            (&["! a", "b"], "RUN set -eu; \\\n    ! a; (exit $?); \\\n    b"),
+            (&["a && b; c"], "RUN set -eu; a && b; (exit $?); c"),
+        ] {
+            assert_eq!(lowered(commands), text);
+        }
     }
 
     #[test]
     fn only_a_semicolon_that_ends_a_command_goes() {
-        for (command, kept) in
-            [("a;", "a"), ("a ;", "a"), (r"a \;", r"a \;"), (r"a \\;", r"a \\"), ("a) b;;", "a) b;;")]
-        {
+        for (command, kept) in [("a;", "a"), ("a ;", "a"), (r"a \;", r"a \;"), (r"a \\;", r"a \\")] {
             assert_eq!(without_last_semicolon(command), kept);
         }
     }
 
     #[test]
-    fn a_script_where_it_cannot() {
-        assert_eq!(lowered(&["a\nb"]), r#"RUN ["/bin/sh","-c","set -eu\na\nb"]"#);
-        assert_eq!(lowered(&["a # why", "b"]), r#"RUN ["/bin/sh","-c","set -eu\na # why\nb"]"#);
-        assert_eq!(lowered(&["a;# why", "b"]), r##"RUN ["/bin/sh","-c","set -eu\na;# why\nb"]"##);
-        assert_eq!(lowered(&["cat <<EOF"]), r#"RUN ["/bin/sh","-c","set -eu\ncat <<EOF"]"#);
-        assert_eq!(lowered(&["a &", "wait"]), r#"RUN ["/bin/sh","-c","set -eu\na &\nwait"]"#);
+    fn what_must_stand_alone_is_a_word() {
+        for (commands, text) in [
+            (&["a\nb"][..], "RUN set -eu; eval \"$(printf '%s\\n' \\\n        'a' \\\n        'b')\""),
+            (&["a # it's", "b"], "RUN set -eu; \\\n    eval 'a # it'\\''s'; \\\n    b"),
+            (&["cat <<<x"], "RUN set -eu; eval 'cat <<<x'"),
+        ] {
+            assert_eq!(lowered(commands), text);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_a_file() {
+        let long = format!("cat <<X\n{}X", "it's a line\n".repeat(10_000));
+        let (text, files) = lowered_with_files(&["a && b", &long]);
+        let mount = "--mount=type=bind,source=.f3s/run/1/script,target=/dev/f3s/run";
+        assert_eq!(text, format!("RUN {mount} \\\n    set -eu; . /dev/f3s/run"));
+        let script = format!("a && b; (exit $?)\neval {}", shell::always_quote(&long));
+        let entry = ContextEntry::Text { text: script, mode: 0o644 };
+        assert_eq!(files.entries.get(".f3s/run/1/script"), Some(&entry));
     }
 }

@@ -44,8 +44,10 @@ pub fn parts(run: &Run, workdir: Option<&str>) -> Vec<Part> {
         let is_alone = *effect == Effect::Files && Some(index) != last && !goes_on && !setup.may_be_removed_by(command);
         if is_alone {
             let mut body = setup.body(run, std::slice::from_ref(command));
-            // Behind other commands, a list such as `false && a` does not end the script.
-            body.command(":");
+            // Where errors do not end the script, that of its last command would end the layer.
+            if ignores_errors(run) {
+                body.command(":");
+            }
             parts.push(Part { body, commands: vec![command.clone()], needs_container: false });
             continue;
         }
@@ -64,13 +66,17 @@ pub fn parts(run: &Run, workdir: Option<&str>) -> Vec<Part> {
 
 fn effects(run: &Run) -> Vec<Effect> {
     // Where errors do not end the script, a `cd` that fails now may succeed when it is repeated.
-    let ignores_errors = |command: &String| command.contains("set") && command.contains('+');
-    let ignored = run.commands.iter().any(ignores_errors);
+    let ignored = ignores_errors(run);
     let of = |command: &String| match effect::of(command) {
         Effect::Setup if ignored && !effect::folders(command).is_empty() => Effect::Shell,
         effect => effect,
     };
     run.commands.iter().map(of).collect()
+}
+
+/// True where some command may say `set +e`.
+fn ignores_errors(run: &Run) -> bool {
+    run.commands.iter().any(|command| command.contains("set") && command.contains('+'))
 }
 
 /// What is mounted over the image's files only while a command runs, and kept nowhere.
@@ -140,8 +146,8 @@ impl<'a> Setup<'a> {
         self.tried = self.commands.len();
         let mut body = Body::default();
         body.setup(&run.env, run.workdir.as_deref());
-        self.commands.iter().for_each(|command| body.command(command));
-        commands.iter().for_each(|command| body.command(command));
+        self.commands.iter().for_each(|command| body.entry(command));
+        commands.iter().for_each(|command| body.entry(command));
         body
     }
 
@@ -204,17 +210,18 @@ mod tests {
         for (commands, expected) in [
             (&["a"][..], &["a"][..]),
             (&["cd /x", "a"], &["cd /x; a"]),
-            (&["a", "b", "c"], &["a; :", "b; :", "c"]),
-            (&["cd /x", "a", "Y=1", "b"], &["cd /x; a; :", "cd /x; Y=1; b"]),
+            (&["a", "b", "c"], &["a", "b", "c"]),
+            (&["cd /x", "a", "Y=1", "b"], &["cd /x; a", "cd /x; Y=1; b"]),
             // Setup behind the last command may fail, too.
-            (&["a", "b", "cd /x"], &["a; :", "b; cd /x"]),
-            (&["a", "X=$(b)", "c", "d"], &["a; :", "X=$(b); c; d"]),
-            (&["cd /x && a", "b"], &["cd /x && a; b"]),
-            (&["a", "b &", "c"], &["a; :", "b &; c"]),
-            (&["a", "b", "echo $?"], &["a; :", "b; echo $?"]),
-            (&["a", "if b; then", "c", "fi"], &["a; :", "if b; then; c; fi"]),
+            (&["a", "b", "cd /x"], &["a", "b; cd /x"]),
+            (&["a", "X=$(b)", "c", "d"], &["a", "X=$(b); c; d"]),
+            (&["cd /x && a", "b"], &["cd /x && a; (exit $?); b"]),
+            (&["a && b", "c"], &["a && b", "c"]),
+            (&["a", "b &", "c"], &["a", "b & c"]),
+            (&["a", "b", "echo $?"], &["a", "b; echo $?"]),
             (&["X=1", "cd /x"], &["X=1; cd /x"]),
-            (&["set +e", "a", "cd /x", "b", "c"], &["set +e; a; :", "set +e; cd /x; b; c"]),
+            // There, how a command ends does not count.
+            (&["set +e", "a && a", "cd /x", "b", "c"], &["set +e; a && a; (exit $?); :", "set +e; cd /x; b; c"]),
         ] {
             assert_eq!(cut(&run(commands)), expected, "{commands:?}");
         }
@@ -223,15 +230,15 @@ mod tests {
     #[test]
     fn a_folder_that_is_removed_is_not_gone_to_again() {
         for (commands, expected) in [
-            (&["cd /x", "a", "rm -rf /x", "b"][..], &["cd /x; a; :", "cd /x; rm -rf /x; b"][..]),
+            (&["cd /x", "a", "rm -rf /x", "b"][..], &["cd /x; a", "cd /x; rm -rf /x; b"][..]),
             (&["cd /x/y", "rm -rf /x", "b"], &["cd /x/y; rm -rf /x; b"]),
             (&["cd /x", "rm -rf ../x", "b"], &["cd /x; rm -rf ../x; b"]),
             (&["cd /x", "rm -rf \"$X\"", "b"], &["cd /x; rm -rf \"$X\"; b"]),
-            (&["cd /x", "rm -rf y /var/z/*", "b"], &["cd /x; rm -rf y /var/z/*; :", "cd /x; b"]),
-            (&["cd /x", "a", "cd /", "rm -rf /x", "b"], &["cd /x; a; :", "cd /; rm -rf /x; :", "cd /; b"]),
-            (&["cd /x", "a", "cd /y", "rm -rf /x", "b"], &["cd /x; a; :", "cd /y; rm -rf /x; :", "cd /y; b"]),
-            (&["cd /x", "cd /", "a", "b"], &["cd /x; cd /; a; :", "cd /x; cd /; b"]),
-            (&["cd /x", "a", "cd /y", "cd -", "b"], &["cd /x; a; :", "cd /x; cd /y; cd -; b"]),
+            (&["cd /x", "rm -rf y /var/z/*", "b"], &["cd /x; rm -rf y /var/z/*", "cd /x; b"]),
+            (&["cd /x", "a", "cd /", "rm -rf /x", "b"], &["cd /x; a", "cd /; rm -rf /x", "cd /; b"]),
+            (&["cd /x", "a", "cd /y", "rm -rf /x", "b"], &["cd /x; a", "cd /y; rm -rf /x", "cd /y; b"]),
+            (&["cd /x", "cd /", "a", "b"], &["cd /x; cd /; a", "cd /x; cd /; b"]),
+            (&["cd /x", "a", "cd /y", "cd -", "b"], &["cd /x; a", "cd /x; cd /y; cd -; b"]),
         ] {
             assert_eq!(cut(&run(commands)), expected, "{commands:?}");
         }

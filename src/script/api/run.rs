@@ -5,6 +5,7 @@ use rhai::{Dynamic, NativeCallContext};
 
 use crate::recipe::{Mount, MountKind, Run, RunNetwork, SecretMount, SecretSource, StepKind};
 use crate::script::arguments::{Call, Outcome, raise};
+use crate::shell::Script;
 
 pub const OPTIONS: &[&str] = &["mounts", "cache", "secrets", "ssh", "network", "user", "workdir", "env"];
 pub const SECRET_OPTIONS: &[&str] = &["env", "file", "target"];
@@ -20,6 +21,12 @@ pub struct SshHandle;
 
 fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> {
     let commands = call.texts("command", commands)?;
+    for command in &commands {
+        if let Err(fault) = Script::parse(command) {
+            let error = call.error(fault.to_string()).note(format!("the command:\n{}", shortened(command)));
+            return Err(raise(error.hint(fault.hint())));
+        }
+    }
     let options = call.options(options, OPTIONS)?;
     let mut mounts = Vec::new();
     let cache = options
@@ -48,6 +55,15 @@ fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> 
         workdir: options.get("workdir", |call, what, value| call.absolute(what, value))?,
         env: options.get("env", variables)?.unwrap_or_default(),
     })
+}
+
+/// The beginning of a command, for a message.
+fn shortened(command: &str) -> String {
+    const LENGTH: usize = 200;
+    if command.chars().count() <= LENGTH {
+        return command.to_owned();
+    }
+    command.chars().take(LENGTH).chain("...".chars()).collect()
 }
 
 /// Variables of the shell: their names are words of its grammar.
@@ -121,8 +137,14 @@ fn read_ssh(call: &Call, what: &str, value: &Dynamic) -> Outcome<bool> {
 pub mod functions {
     /// Runs one or more shell commands; the first that fails ends the step.
     ///
-    /// Every command runs with `set -eu`, and with `pipefail` when it has a pipe and the shell knows it. A list of
-    /// commands makes one layer.
+    /// They run in the shell of the stage, with `set -eu`, and with `pipefail` when there is a pipe and the shell knows it. A
+    /// list of commands makes one layer. Every command of it is complete in itself, and one that ends with a status other
+    /// than 0 ends the step, whatever it is made of, unless `set +e` stands before it.
+    ///
+    /// Within a command of several lines, or with `;`, a line such as `a && b` or `! a` cannot fail unseen either. Only a test
+    /// in front may: `[ -e x ] && rm x` goes on where there is no `x`. Tests are `[`, `test`, `[[`, `((`, `grep -q`,
+    /// `cmp -s`, `command -v`, `type`, `which`, and what stands behind `!`. One behind a command that must succeed, as in
+    /// `a && [ -e x ] && b`, is refused: `if` says what is meant.
     ///
     /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward

@@ -1,4 +1,10 @@
-//! Quoting for the shell.
+//! The shell: quoting its words, and reading its texts. What a shell makes of a text is decided by a parser.
+
+mod failures;
+mod syntax;
+
+pub use failures::FAIL_AGAIN;
+pub use syntax::{Fault, Script};
 
 /// One word, whatever it holds.
 pub fn quote(word: &str) -> String {

@@ -1,0 +1,304 @@
+//! A shell text as a parser reads it: whether it is complete in itself, and what stands where in it.
+
+use std::fmt;
+
+use brush_parser::ast::{CompoundListItem, Program, SeparatorOperator};
+use brush_parser::{ParseError, ParserOptions, Token, TokenizerError, TokenizerOptions};
+
+use super::failures;
+
+/// One or more complete commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The text, in which no chain of commands can fail unseen, wherever it stands as a statement of its own. How the last
+    /// statement ends is for the caller to see.
+    pub text: String,
+    /// There are only comments and blanks.
+    pub is_empty: bool,
+    /// Its last command goes to the background: no `;` may follow.
+    pub ends_in_background: bool,
+    /// A shell with `-e` ends by itself if the script's last command fails.
+    pub shows_failure: bool,
+}
+
+/// Why a text is not run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// What is open at its end: "a single quote".
+    Unclosed(String),
+    /// A shell would go on reading.
+    Incomplete,
+    /// A shell refuses it; the place counts lines from 1.
+    Unexpected { word: String, line: usize },
+    /// It opens more, or more within each other, than can be told apart.
+    Deep,
+    /// A character that no argument of a program can hold.
+    Nul,
+    /// A chain whose failure is meant in one place and goes unseen in another. As it stands in the text.
+    Mixed { chain: String },
+}
+
+/// As much as a text may open, be it one within the other.
+const MAX_OPENED: usize = 16_384;
+/// What the parser's stack holds anywhere, and what it needs for each level.
+const FLAT: usize = 32;
+const LEVEL: usize = 32 << 10;
+
+impl Script {
+    /// Reads a text as bash does, whose grammar holds that of other shells, or else as they do.
+    pub fn parse(text: &str) -> Result<Script, Fault> {
+        if text.contains('\0') {
+            return Err(Fault::Nul);
+        }
+        match opened(text) {
+            0..=FLAT => read(text),
+            opened @ ..=MAX_OPENED => std::thread::scope(|scope| {
+                let builder = std::thread::Builder::new().stack_size((1 << 20) + opened * LEVEL);
+                let reading = builder.spawn_scoped(scope, || read(text)).map_err(|_| Fault::Deep)?;
+                reading.join().expect("the parser does not panic")
+            }),
+            _ => Err(Fault::Deep),
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Script, Fault> {
+    let bash = ParserOptions::default();
+    let posix = ParserOptions { posix_mode: true, sh_mode: true, enable_extended_globbing: false, ..bash.clone() };
+    let tree = Tree::parse(text, &bash).or_else(|fault| Tree::parse(text, &posix).map_err(|_| fault))?;
+    let last = tree.statements().last();
+    Ok(Script {
+        text: failures::shown(&tree)?,
+        is_empty: last.is_none(),
+        ends_in_background: matches!(last, Some(CompoundListItem(_, SeparatorOperator::Async))),
+        shows_failure: match last {
+            Some(statement) => failures::end_the_shell(statement, false),
+            None => true,
+        },
+    })
+}
+
+/// What the parser makes of a text.
+pub(super) struct Tree<'t> {
+    pub text: &'t str,
+    program: Program,
+    /// In the order in which they stand in the text.
+    pub tokens: Vec<Token>,
+}
+
+impl<'t> Tree<'t> {
+    fn parse(text: &'t str, options: &ParserOptions) -> Result<Tree<'t>, Fault> {
+        let options_of_tokens = TokenizerOptions {
+            enable_extended_globbing: options.enable_extended_globbing,
+            posix_mode: options.posix_mode,
+            sh_mode: options.sh_mode,
+        };
+        let mut tokens =
+            brush_parser::uncached_tokenize_str(text, &options_of_tokens).map_err(|inner| Fault::unclosed(&inner))?;
+        if is_deep(&tokens) {
+            return Err(Fault::Deep);
+        }
+        let program = brush_parser::parse_tokens(&tokens, options).map_err(|error| Fault::of(&error, text))?;
+        // A here-document's text is a token in front of what follows on its first line.
+        tokens.sort_by_key(|token| token.location().start.index);
+        Ok(Tree { text, program, tokens })
+    }
+
+    pub fn statements(&self) -> impl Iterator<Item = &CompoundListItem> {
+        self.program.complete_commands.iter().flat_map(|commands| &commands.0)
+    }
+}
+
+/// How much is opened in a text that may hold more of it; quotes are not read.
+fn opened(text: &str) -> usize {
+    let brackets = text.matches(['(', '`']).count() + text.matches("${").count() + text.matches("$[").count();
+    let groups = text.split('{').skip(1).filter(|rest| rest.starts_with(char::is_whitespace)).count();
+    let keyword = |word: &&str| matches!(*word, "if" | "while" | "until" | "for" | "case" | "select" | "coproc");
+    brackets + groups + text.split(|c: char| !c.is_alphanumeric()).filter(keyword).count()
+}
+
+/// More parentheses and `case`s within each other than these take the parser time that doubles with each of them.
+const MAX_PARENTHESES: usize = 12;
+const MAX_CASES: usize = 6;
+
+fn is_deep(tokens: &[Token]) -> bool {
+    let (mut parentheses, mut cases, mut begins) = (0_usize, 0_usize, true);
+    for token in tokens {
+        match (token, token.to_str()) {
+            (Token::Operator(..), "(") => parentheses += 1,
+            (Token::Operator(..), ")") => parentheses = parentheses.saturating_sub(1),
+            (Token::Word(..), "case") if begins => cases += 1,
+            (Token::Word(..), "esac") if begins => cases = cases.saturating_sub(1),
+            _ => {}
+        }
+        if parentheses > MAX_PARENTHESES || cases > MAX_CASES {
+            return true;
+        }
+        begins = match token {
+            Token::Operator(operator, _) => !operator.contains(['<', '>']),
+            Token::Word(word, _) => {
+                matches!(word.as_str(), "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "{" | "!")
+            }
+        };
+    }
+    false
+}
+
+impl Fault {
+    fn unclosed(error: &TokenizerError) -> Fault {
+        let unclosed = |what: &str| Fault::Unclosed(what.to_owned());
+        match error {
+            TokenizerError::UnterminatedSingleQuote(_) | TokenizerError::UnterminatedAnsiCQuote(_) => {
+                unclosed("a single quote")
+            }
+            TokenizerError::UnterminatedDoubleQuote(_) => unclosed("a double quote"),
+            TokenizerError::UnterminatedBackquote(_) => unclosed("a backquote"),
+            TokenizerError::UnterminatedExpansion
+            | TokenizerError::UnterminatedCommandSubstitution
+            | TokenizerError::UnterminatedVariable => unclosed("a `$(` or `${`"),
+            TokenizerError::UnterminatedHereDocuments(..) | TokenizerError::MissingHereTag(_) => {
+                unclosed("a here-document")
+            }
+            _ => Fault::Incomplete,
+        }
+    }
+
+    fn of(error: &ParseError, text: &str) -> Fault {
+        match error {
+            ParseError::Tokenizing { inner, .. } => Fault::unclosed(inner),
+            ParseError::ParsingAtEndOfInput => match first_word(text) {
+                word @ ("then" | "elif" | "else" | "fi" | "do" | "done" | "esac" | "}") => {
+                    Fault::Unexpected { word: word.to_owned(), line: 1 }
+                }
+                _ => Fault::Incomplete,
+            },
+            ParseError::ParsingNear(place) => {
+                let rest: String = text.chars().skip(place.index).collect();
+                let word = match first_word(&rest) {
+                    "" => rest.chars().take(1).collect(),
+                    word => word.to_owned(),
+                };
+                Fault::Unexpected { word, line: place.line }
+            }
+        }
+    }
+
+    /// What to write instead.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Fault::Unclosed(_) | Fault::Incomplete | Fault::Unexpected { .. } => {
+                "every command of a list is complete in itself: write what belongs together as one text of several lines"
+            }
+            Fault::Deep => "write it to a file with `write`, and run that",
+            Fault::Nul => "no command can hold it: `printf '\\\\0'` writes one",
+            Fault::Mixed { .. } => {
+                "write what must not fail as a line of its own, and the rest as `if .. ; then .. ; fi`"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Unclosed(what) => write!(f, "{what} is not closed in this command"),
+            Fault::Incomplete => f.write_str("this command is not complete: a shell would wait for the rest of it"),
+            Fault::Unexpected { word, line: 1 } => {
+                write!(f, "a shell cannot read this command: it stumbles over `{word}`")
+            }
+            Fault::Unexpected { word, line } => {
+                write!(f, "a shell cannot read this command: it stumbles over `{word}` in its line {line}")
+            }
+            Fault::Deep => f.write_str(
+                "this command holds more brackets and blocks, or more of them within each other, than f3s reads",
+            ),
+            Fault::Nul => f.write_str("this command holds the character NUL"),
+            Fault::Mixed { chain } => {
+                write!(f, "`{chain}` could fail unseen: behind a command that must succeed stands a test that may fail")
+            }
+        }
+    }
+}
+
+/// The first word or operator.
+fn first_word(text: &str) -> &str {
+    let text = text.trim_start();
+    let is_word = |c: char| !c.is_whitespace() && !";&|()<>".contains(c);
+    let length = text.find(|c| !is_word(c)).unwrap_or(text.len());
+    if length > 0 { &text[..length] } else { &text[..text.find(is_word_or_blank).unwrap_or(text.len())] }
+}
+
+fn is_word_or_blank(c: char) -> bool {
+    c.is_whitespace() || !";&|()<>".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_refuses_is_a_fault() {
+        let unexpected = |word: &str, line| Fault::Unexpected { word: word.to_owned(), line };
+        for (text, fault) in [
+            ("true; ;", unexpected(";", 1)),
+            ("a\nb;; c", unexpected(";;", 2)),
+            ("fi", unexpected("fi", 1)),
+            ("a )", unexpected(")", 1)),
+            ("a &; b", unexpected(";", 1)),
+            ("if a; then", Fault::Incomplete),
+            ("a &&", Fault::Incomplete),
+            ("a |", Fault::Incomplete),
+            ("( a", Fault::Incomplete),
+            ("f() {", Fault::Incomplete),
+            ("a \\", Fault::Incomplete),
+            ("echo 'a", Fault::Unclosed("a single quote".to_owned())),
+            ("echo \"a", Fault::Unclosed("a double quote".to_owned())),
+            ("echo $(a", Fault::Unclosed("a `$(` or `${`".to_owned())),
+            ("cat <<X\na", Fault::Unclosed("a here-document".to_owned())),
+            ("a\0b", Fault::Nul),
+        ] {
+            assert_eq!(Script::parse(text).err(), Some(fault), "{text}");
+        }
+        for text in ["( ", "((", "$(", "$(')' ", "if a; then ", "{ ", "case a in a) ", "case a in a) b; ( ", "f() ( "] {
+            assert_eq!(Script::parse(&text.repeat(20_000)).err(), Some(Fault::Deep), "{text}");
+            assert!(Script::parse(&text.repeat(1_000)).is_err(), "{text}");
+            assert!(Script::parse(&text.repeat(10)).is_err(), "{text}");
+        }
+        let nested = format!("{}a; {}", "{ ".repeat(1_000), "}; ".repeat(1_000));
+        assert_eq!(Script::parse(&nested).unwrap().text, nested);
+        assert!(Script::parse(&"grep case x\n".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn what_ends_a_shell_and_what_is_nothing() {
+        for (text, shows, is_empty, background) in [
+            ("a", true, false, false),
+            ("# a", true, true, false),
+            ("a &", true, false, true),
+            ("a && b &", true, false, true),
+            ("a & b", true, false, false),
+            ("a && b", false, false, false),
+            ("a || b", true, false, false),
+            ("a || b && c", false, false, false),
+            ("! a", false, false, false),
+            ("a | b", true, false, false),
+            ("( a && b )", true, false, false),
+            ("a && b; c", true, false, false),
+            ("f() { a && b; }", true, false, false),
+            ("[[ a ]]", true, false, false),
+            ("if a; then b; fi", true, false, false),
+            ("if a; then b; elif c; then d && e; fi", false, false, false),
+            ("{ a; }", true, false, false),
+            ("{ a && b; }", false, false, false),
+            ("case x in a) b;; c) d && e;; esac", false, false, false),
+            // In loops chains are followed by a look already.
+            ("for x in a; do b && c; done", true, false, false),
+            ("for x in a; do [ b ] && c; done", false, false, false),
+            ("while a && b; do c; done", true, false, false),
+        ] {
+            let script = Script::parse(text).unwrap();
+            let found = (script.shows_failure, script.is_empty, script.ends_in_background);
+            assert_eq!(found, (shows, is_empty, background), "{text}");
+        }
+    }
+}

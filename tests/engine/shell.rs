@@ -1,0 +1,116 @@
+//! What the shell makes of commands: which failures count, which shell it is, and texts of any length.
+
+use crate::lab::{Project, is_missing};
+
+fn recipe(steps: &str) -> String {
+    format!("base(\"alpine:3.13\");\nuser(\"root\");\n{steps}\n")
+}
+
+#[test]
+fn a_command_that_fails_fails_the_image() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.file("scripts/lib/own.rhai", "fn both() { run([\"false && true\", \"touch /reached\"]); }");
+    let failing = [
+        r#"run(["false && true", "touch /reached"]);"#,
+        r#"run(["! true", "touch /reached"]);"#,
+        r#"run(["[ -e /none ] && touch /x", "touch /reached"]);"#,
+        r#"run(["for x in 1 2; do false && true; done", "touch /reached"]);"#,
+        "run(`false && true\ntouch /reached`);",
+        "run(`[ -e / ] && false && true\ntouch /reached`);",
+        "run(`f() { false && true; touch /reached; }\nf`);",
+        r#"layer("l", || { run(["false && true", "touch /reached"]); run("true"); });"#,
+        r#"run("true"); cleanup(["false && true", "touch /reached"]);"#,
+        "layer(\"l\", || { run(\"true\"); run(`false && true # why\ntouch /reached`); });",
+        "own::both();",
+    ];
+    for (number, steps) in failing.iter().enumerate() {
+        project.recipe(&format!("a{number}"), &format!("import \"lib/own\" as own;\n{}", recipe(steps)));
+    }
+    let ran = project.f3s(&["build", "--keep-going"]).fails(1, &["a command failed with exit code 1"]);
+    assert!(ran.err.contains(&format!("failed {}", failing.len())), "{}", ran.err);
+}
+
+#[test]
+fn what_may_fail_may() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let steps = r##"
+run(`[ -e /none ] && touch /not
+! [ -e /none ] && echo 1 >>/log
+command -v none && none || echo 2 >>/log
+if grep -q none /etc/passwd && true; then touch /not; fi
+for x in /none /etc/passwd; do [ -e $x ] && echo $x >>/log; done
+cat <<END | while read -r x; do echo "$x" >>/log; done
+it's # $((1 + 2)) <<x
+  \\
+END
+echo 3 >>/log # done`);
+run(["set +e", "false && true", "echo $? >>/log", "false", "echo 4 >>/log"]);
+run(["# nothing", "echo 5 >>/log # it's", "sleep 0 &", "wait; echo 6 >>/log;", "cat <<X >>/log\n7\nX"]);
+layer("l", || { run("# nothing"); run("echo 8 >>/log # why"); run(`echo 9 >>/log
+echo 10 >>/log`); });
+"##;
+    project.recipe("a", &recipe(steps));
+    project.f3s(&["build"]).ok();
+    let expected = "1\n2\n/etc/passwd\nit's # 3 <<x\n\\\n3\n1\n4\n5\n6\n7\n8\n9\n10";
+    assert_eq!(project.sh("a", "cat /log; ls /not 2>/dev/null || true"), expected);
+}
+
+#[test]
+fn every_command_runs_in_the_shell_of_its_base() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let elsewhere = Project::new();
+    let steps = r##"write("/bin/own", "#!/bin/sh\nexport SHELL_OF_THE_BASE=own\nexec /bin/sh \"$1\" \"$2\"\n", #{ chmod: "755" });
+shell(["/bin/own", "-c"]);"##;
+    elsewhere.recipe("base", &recipe(steps));
+    elsewhere.f3s(&["build"]).ok();
+    let project = Project::new();
+    let tell = "echo $SHELL_OF_THE_BASE >>/told";
+    let long = format!("{tell}\n: {}", "x".repeat(100_000));
+    let steps = format!(
+        "run(\"{tell}\");\nrun(\"{tell} # why\");\nrun(\"{tell}\\ntrue\");\nrun([\"{tell} <<X\\nX\", \"true &\"]);\n\
+         run(`{long}`);\nlayer(\"l\", || {{ run(\"{tell}\"); run(\"{tell}\\ntrue\"); run(`{long}`); }});"
+    );
+    project.recipe("a", &format!("base(\"{}:latest\");\n{steps}\n", elsewhere.image("base")));
+    project.f3s(&["build"]).ok();
+    assert_eq!(project.sh("a", "cat /told"), ["own"; 8].join("\n"));
+}
+
+#[test]
+fn texts_of_any_length_are_run() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    // The recipe itself is short.
+    let steps = r##"
+let lines = ""; let list = []; let document = "cat >/document <<'END'\n"; let line = "";
+for number in 0..1000 {
+    lines += `echo line ${number} of many that fill the file >>/lines` + "\n";
+    list.push(`echo entry ${number} of the list >>/list && true`);
+}
+for number in 0..4000 { document += "it's $HOME \\ \"quoted\" `text`\n"; }
+for number in 0..20000 { line += "0123456789"; }
+run(lines);
+run(list);
+run(document + "END");
+run("printf %s '" + line + "' >/line");
+layer("l", || { run(lines); run(list); });
+"##;
+    project.recipe("a", &recipe(steps));
+    project.f3s(&["check"]).ok();
+    project.f3s(&["build"]).ok();
+    assert_eq!(
+        project.sh("a", "wc -l </lines; wc -l </list; wc -l </document; wc -c </line"),
+        "2000\n2000\n4000\n200000"
+    );
+    assert_eq!(project.sh("a", "tail -n 1 /document"), "it's $HOME \\ \"quoted\" `text`");
+    assert!(!project.layers("a").concat().iter().any(|path| path.contains("f3s")));
+}
