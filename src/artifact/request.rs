@@ -13,6 +13,8 @@ use super::retry::Failure;
 use crate::diagnostic::Diagnostic;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Whoever watches for stalls tells of them first; this ends the thread that still blocks.
+const GRACE: Duration = Duration::from_secs(5);
 const MOST_REDIRECTS: usize = 10;
 /// The file has become shorter than the range that was asked for.
 const RANGE_REFUSED: u16 = 416;
@@ -33,11 +35,13 @@ impl Request<'_> {
     pub fn send(&self, start: Option<&Start>) -> Result<Response<Body>, Failure> {
         let agent = self.agent();
         let mut url = self.url.clone();
-        let mut own = Login::take_from(&mut url);
+        let own = Login::take_from(&mut url);
+        let origin = url.origin();
         let mut seen = vec![url.clone()];
         loop {
             // A login goes to the host that it is of: each address is asked with its own, or with none.
-            let login = own.take().or_else(|| self.logins.of(&url));
+            let own = own.clone().filter(|_| url.origin() == origin);
+            let login = own.or_else(|| self.logins.of(&url));
             let response = self.ask(&agent, &url, login.as_ref(), start)?;
             let status = response.status().as_u16();
             let to = match status {
@@ -71,8 +75,8 @@ impl Request<'_> {
             .accept_encoding("identity")
             .timeout_global(Some(self.left))
             .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(self.stall))
-            .timeout_per_read(Some(self.stall))
+            .timeout_recv_response(Some(self.stall + GRACE))
+            .timeout_per_read(Some(self.stall + GRACE))
             .user_agent(concat!("f3s/", env!("CARGO_PKG_VERSION")))
             .build()
             .into()

@@ -113,7 +113,15 @@ fn logins_go_to_their_own_host_and_to_no_other() {
     assert_eq!(server.seen()[0].header("authorization"), "Basic bWU6c2VjcmV0");
     assert_eq!(other.seen()[0].header("authorization"), "");
     assert!(!format!("{:?}", fetched.events).contains("secret"));
-    // Nor does what a URL holds go on.
+    // What a URL holds goes on at its own host.
+    let own = Server::start(|request, stream| match request.path.as_str() {
+        "/here" => head(stream, "302 Found", "Location: /there\r\nContent-Length: 0\r\n"),
+        _ => whole(stream, "", b"x"),
+    });
+    let url = own.url.replace("http://", "http://you:word@");
+    assert_eq!(project.fetch(&download(&format!("{url}/here"))).text(), "x");
+    assert_eq!(own.seen()[1].header("authorization"), "Basic eW91OndvcmQ=");
+    // And at no other.
     let url = server.url.replace("http://", "http://you:word@");
     assert_eq!(project.fetch(&download(&format!("{url}/again"))).text(), "x");
     assert_eq!(server.seen()[1].header("authorization"), "Basic eW91OndvcmQ=");
