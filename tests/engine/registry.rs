@@ -13,7 +13,7 @@ fn project(registry: &str) -> Project {
 }
 
 /// Asks the registry for the digest of a tag; empty when it has none.
-fn digest(reference: &str) -> String {
+pub fn digest(reference: &str) -> String {
     let words = ["inspect", "--tls-verify=false", "--authfile"];
     let authfile = format!("{}/config.json", variable("DOCKER_CONFIG"));
     let format = ["--format", "{{.Digest}}"];

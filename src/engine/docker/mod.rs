@@ -26,7 +26,7 @@ use super::transport::Address;
 use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
-use crate::recipe::{Check, ImageRef};
+use crate::recipe::{Check, ImageRef, RESERVED_HOST};
 use buildkit::{Builder, Files, Offer, Request};
 use client::{Client, failed, message};
 use registry::Transfer;
@@ -157,11 +157,14 @@ impl Engine for Docker {
                 let shared_key = image.internal.repository();
                 let registries = registries_of(image);
                 let offer = Offer { context: files, dockerfile, secrets, ssh, registries, shared_key };
-                builder.build(Request { image, offer, options }, events, cancel).await?
+                let built = builder.build(Request { image, offer, options }, events, cancel).await;
+                built.map_err(name_missing_base)?
             }
             None => {
                 let id = tokio::select! {
-                    result = classic::build(&self.client, image, files, options, events) => result?,
+                    result = classic::build(&self.client, image, files, options, events) => {
+                        result.map_err(name_missing_base)?
+                    }
                     () = cancel.cancelled() => return Err(EngineError::Cancelled),
                 };
                 (id, false)
@@ -234,6 +237,23 @@ impl Engine for Docker {
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         }
     }
+}
+
+/// An engine that lacks a parent asks the registry that its name stands for, which nobody can be: says what is behind it.
+fn name_missing_base(error: EngineError) -> EngineError {
+    let EngineError::Failed(mut said) = error else { return error };
+    if let Some(name) = missing_base(&said.message) {
+        let message = format!("`{name}`, which it rests on, is gone from the engine");
+        let of_engine = std::mem::replace(&mut said.message, message);
+        said =
+            said.note(of_engine).hint("something removed it while f3s ran: run f3s again, it builds what is missing");
+    }
+    EngineError::Failed(said)
+}
+
+fn missing_base(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(&format!("{RESERVED_HOST}/"))?;
+    rest.split_once(':').map(|(name, _)| name)
 }
 
 /// Says of a pull that is dropped that it ended.

@@ -1,0 +1,181 @@
+//! What f3s built, told from what others bring under its names, and from what they push under its tags.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::door::Door;
+use crate::lab::{Project, docker, is_missing, variable, wait_until};
+use crate::registry::digest;
+
+fn project() -> (Project, String) {
+    let registry = variable("F3S_LAB_REGISTRY");
+    let project = Project::new();
+    project.file("f3s.toml", &format!("network = \"host\"\nregistry = \"{registry}/{}\"\n", project.prefix));
+    let reference = format!("{registry}/{}/{}:latest", project.prefix, project.image("a"));
+    (project, reference)
+}
+
+/// The tags of the project's images that begin so.
+fn tags(project: &Project, start: &str) -> Vec<String> {
+    let listed = docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    let ours = |name: &&str| name.starts_with(start) && name.contains(&project.prefix) && !name.ends_with("<none>");
+    listed.lines().filter(ours).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_loaded_under_internal_names_is_not_believed() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let (project, reference) = project();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo true >/a\");\ncheck_file(\"/a\");\npush();\n");
+    project.recipe("b", "base(\"@a\");\nrun(\"cp /a /b\");\n");
+    project.f3s(&["run"]).ok();
+    let pushed = digest(&reference);
+    // Another image comes by `docker load`, with each of the names that the true one has.
+    let names: Vec<String> = ["", "built.", "checked.", "of.", "pushed."]
+        .iter()
+        .flat_map(|kind| tags(&project, &format!("{kind}f3s.invalid/{}:", project.image("a"))))
+        .chain([reference.clone()])
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for name in &names {
+        docker(&["tag", "alpine:3.13", name]);
+    }
+    let file = project.path().join("evil.tar").display().to_string();
+    docker(&[&["save", "-o", &file], &names[..]].concat());
+    docker(&[&["rmi"], &names[..]].concat());
+    docker(&["load", "-i", &file]);
+    let plan = project.f3s(&["plan"]).ok().out;
+    assert!(plan.contains("the image of that name was not built by you"), "{plan}");
+    let a = project.image("a");
+    assert_eq!(project.f3s(&["run", &a]).ok().summary(), "built 1, pushed 1");
+    let ours = docker(&["run", "--rm", "--network", "none", &reference, "cat", "/a"]);
+    assert_eq!((ours.as_str(), digest(&reference)), ("true", pushed));
+    assert_eq!(project.f3s(&["run"]).ok().summary(), "up to date 2");
+}
+
+#[test]
+fn another_user_builds_once_more_from_the_cache_and_both_are_up_to_date() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo a >/a\");\n");
+    project.f3s(&["build"]).ok();
+    let key = project.path().join("state/f3s/key");
+    let id = project.id("a");
+    let mode = std::os::unix::fs::MetadataExt::mode(&key.metadata().unwrap()) & 0o777;
+    assert_eq!((mode, key.metadata().unwrap().len()), (0o600, 32));
+    let other = project.path().join("other").display().to_string();
+    project.set("XDG_STATE_HOME", &other);
+    // A plan makes no key.
+    assert!(project.f3s(&["plan"]).ok().out.contains("was not built by you"));
+    assert!(!project.path().join("other").exists());
+    let ran = project.f3s(&["build", "--progress", "json"]).ok();
+    assert!(ran.out.contains("\"cached\":true"), "{}", ran.out);
+    assert_eq!(project.id("a"), id);
+    for user in ["other", "state"] {
+        let state = project.path().join(user).display().to_string();
+        project.set("XDG_STATE_HOME", &state);
+        assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1", "{user}");
+    }
+}
+
+#[test]
+fn an_internal_name_that_the_engine_lacks_is_asked_of_nobody() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let base = project.image("base");
+    // While the check runs, somebody removes the name that the child is built on.
+    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo base >/base\");\ncheck(\"sleep 5\");\n");
+    project.recipe("app", "base(\"@base\");\nrun(\"cp /base /app\");\n");
+    let child = project.start(&["build"]);
+    let own = format!("f3s.invalid/{base}:");
+    let checking = || docker(&["ps", "--format", "{{.Command}}", "--no-trunc"]).contains("sleep 5");
+    wait_until("the check runs", || checking() && !tags(&project, &own).is_empty());
+    docker(&["rmi", &tags(&project, &own)[0]]);
+    let words = [&format!("`{base}`, which it rests on, is gone from the engine")[..], "run f3s again", "f3s.invalid"];
+    project.wait(child).fails(1, &words);
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "built 2");
+    assert_eq!(project.sh("app", "cat /app"), "base");
+}
+
+#[test]
+fn another_image_that_was_pushed_in_its_place_is_seen_and_pushed_over() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let (mut project, reference) = project();
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo a >/a\");\npush();\n");
+    // Between tag and push somebody gives the tag to another image, so often.
+    let often = Arc::new(AtomicU32::new(2));
+    let (left, taken) = (often.clone(), reference.clone());
+    let door = Door::with_ear(&project, &[], move |request| {
+        let is_push = request.starts_with("POST /images/") && request.contains("/push?");
+        if is_push && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            docker(&["tag", "alpine:3.13", &taken]);
+        }
+    });
+    project.set("DOCKER_HOST", &door.host);
+    let ran = project.f3s(&["run"]).ok();
+    assert_eq!(ran.summary(), "built 1, pushed 1");
+    assert!(ran.err.contains("somebody gave its tag to another image"), "{}", ran.err);
+    let ours = digest(&reference);
+    assert!(ran.err.contains(&format!("pushed {reference}@{ours}")), "{}", ran.err);
+
+    often.store(u32::MAX, Ordering::SeqCst);
+    project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo b >/a\");\npush();\n");
+    let ran = project.f3s(&["run"]).fails(1, &["was not pushed: somebody gives that tag to another image"]);
+    let foreign = digest(&reference);
+    assert!(foreign != ours && !ran.err.contains(&format!("@{foreign}")), "{}", ran.err);
+    // It is not taken for pushed.
+    often.store(0, Ordering::SeqCst);
+    let ran = project.f3s(&["run"]).ok();
+    assert!(ran.summary().ends_with("pushed 1"), "{}", ran.err);
+    let ours = digest(&reference);
+    assert!(ours != foreign && ran.err.contains(&format!("pushed {reference}@{ours}")), "{}", ran.err);
+}
+
+#[test]
+fn while_somebody_retags_all_the_time_nothing_foreign_is_taken_for_pushed() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let (project, reference) = project();
+    let host = variable("DOCKER_HOST");
+    let socket = host.strip_prefix("unix://").unwrap();
+    let (repository, tag) = reference.rsplit_once(':').unwrap();
+    let tagging = format!("http://docker/images/alpine:3.13/tag?repo={repository}&tag={tag}");
+    let end = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !end.load(Ordering::SeqCst) {
+                // Many on one connection: they hit whatever gap there is.
+                let words = ["-s", "-o", "/dev/null", "--unix-socket", socket, "-X", "POST"];
+                Command::new("curl").args(words).args(vec![&tagging; 200]).output().unwrap();
+            }
+        });
+        for version in 0..4 {
+            let script = format!("base(\"alpine:3.13\");\nrun(\"echo {version} >/a\");\npush();\n");
+            project.recipe("a", &script);
+            let ran = project.f3s(&["run"]);
+            let found = digest(&reference);
+            match ran.code {
+                Some(0) => assert!(ran.err.contains(&format!("pushed {reference}@{found}")), "{found}\n{}", ran.err),
+                _ => _ = ran.fails(1, &["somebody gives that tag to another image"]),
+            }
+        }
+        end.store(true, Ordering::SeqCst);
+    });
+    project.f3s(&["run"]).ok();
+    let ours = docker(&["run", "--rm", "--network", "none", &reference, "cat", "/a"]);
+    assert_eq!(ours, "3");
+    // What the registry has is what the engine has.
+    let known = docker(&["image", "inspect", "--format", "{{json .RepoDigests}}", &reference]);
+    assert!(known.contains(&digest(&reference)), "{known}");
+}
