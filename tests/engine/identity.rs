@@ -152,7 +152,15 @@ fn while_somebody_retags_all_the_time_nothing_foreign_is_taken_for_pushed() {
     let (repository, tag) = reference.rsplit_once(':').unwrap();
     let tagging = format!("http://docker/images/alpine:3.13/tag?repo={repository}&tag={tag}");
     let end = AtomicBool::new(false);
+    /// Also when an assertion fails.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
     std::thread::scope(|scope| {
+        let _end = End(&end);
         scope.spawn(|| {
             while !end.load(Ordering::SeqCst) {
                 // Many on one connection: they hit whatever gap there is.
@@ -170,7 +178,6 @@ fn while_somebody_retags_all_the_time_nothing_foreign_is_taken_for_pushed() {
                 _ => _ = ran.fails(1, &["somebody gives that tag to another image"]),
             }
         }
-        end.store(true, Ordering::SeqCst);
     });
     project.f3s(&["run"]).ok();
     let ours = docker(&["run", "--rm", "--network", "none", &reference, "cat", "/a"]);

@@ -1,6 +1,7 @@
 //! bollard's client, and what its errors mean.
 
 use std::io;
+use std::time::Duration;
 
 use bollard::BollardRequest;
 use bollard::errors::Error;
@@ -18,6 +19,10 @@ pub type Client = bollard::Docker;
 
 /// Seconds that one request may take; the answers of long ones begin at once.
 const REQUEST_TIMEOUT: u64 = 300;
+
+/// So often what met another's change at the same moment is asked, and how long f3s waits between.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A client whose requests go over a pool of connections to this address.
 pub fn over(address: &Address) -> Result<Client, Error> {
@@ -43,6 +48,20 @@ pub fn message(error: &Error) -> String {
         }
     };
     clean_lines(said.trim()).join("\n")
+}
+
+/// Asks again, a few times, while the answer is an error that says so. containerd's image store does not lock what it lists
+/// or names: it fails when somebody removes or names an image at the same moment.
+pub async fn again_after<T, F: Future<Output = Result<T, Error>>>(said: &str, ask: impl Fn() -> F) -> Result<T, Error> {
+    for _ in 1..ATTEMPTS {
+        match ask().await {
+            Err(Error::DockerResponseServerError { message, .. }) if message.contains(said) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 /// An engine that does not answer is unreachable; one that says no has failed.

@@ -119,7 +119,8 @@ fn registries_of(image: &PlannedImage) -> BTreeSet<String> {
 impl Engine for Docker {
     async fn present(&self) -> Result<Present, EngineError> {
         let options = ListImagesOptionsBuilder::new().all(false).build();
-        let images = self.client.list_images(Some(options)).await.map_err(failed)?;
+        let list = || self.client.list_images(Some(options.clone()));
+        let images = client::again_after("not found", list).await.map_err(failed)?;
         let mut present = Present::default();
         for image in images {
             let found = PresentImage { id: image.id, digests: image.repo_digests, size: image.size.max(0) as u64 };
@@ -181,7 +182,8 @@ impl Engine for Docker {
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let tag = to.tag.as_deref().unwrap_or("latest");
         let options = TagImageOptionsBuilder::new().repo(&to.repository()).tag(tag).build();
-        self.client.tag_image(id, Some(options)).await.map_err(failed)
+        let tag = || self.client.tag_image(id, Some(options.clone()));
+        client::again_after("already exists", tag).await.map_err(failed)
     }
 
     async fn remove(&self, reference: &str) -> Result<(), EngineError> {
@@ -251,9 +253,14 @@ fn name_missing_base(error: EngineError) -> EngineError {
     EngineError::Failed(said)
 }
 
+/// `.. f3s.invalid/NAME:FINGERPRINT ..`, `.. https://f3s.invalid/v2/NAME/manifests/FINGERPRINT ..`.
 fn missing_base(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once(&format!("{RESERVED_HOST}/"))?;
-    rest.split_once(':').map(|(name, _)| name)
+    match rest.strip_prefix("v2/") {
+        Some(request) => request.split_once("/manifests/"),
+        None => rest.split_once(':'),
+    }
+    .map(|(name, _)| name)
 }
 
 /// Says of a pull that is dropped that it ended.
