@@ -57,15 +57,19 @@ impl Seal {
 
     /// `WORD.f3s.invalid/NAME:DIGEST`. `id`: of the image, as the engine calls it.
     fn mark(&self, mark: Mark, name: &str, id: &str, of: &str) -> ImageRef {
+        let tag = self.digest(&[mark.word(), name, id, of]);
+        let registry = Some(format!("{}.{RESERVED_HOST}", mark.word()));
+        ImageRef { registry, name: name.to_owned(), tag: Some(tag), digest: None }
+    }
+
+    fn digest(&self, fields: &[&str]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any key will do");
-        // Every field with its length: no two different marks are of the same bytes.
-        for field in [mark.word(), name, id, of] {
+        // Every field with its length: no two different lists are of the same bytes.
+        for field in fields {
             mac.update(&(field.len() as u64).to_le_bytes());
             mac.update(field.as_bytes());
         }
-        let tag = digest::hex(mac.finalize().into_bytes());
-        let registry = Some(format!("{}.{RESERVED_HOST}", mark.word()));
-        ImageRef { registry, name: name.to_owned(), tag: Some(tag), digest: None }
+        digest::hex(mac.finalize().into_bytes())
     }
 }
 
@@ -130,6 +134,12 @@ impl Marks {
                 let found = present.get(&mark.to_string());
                 found.is_none_or(|found| found.id != id)
             })
+    }
+
+    /// What nobody but the user can compute; the same every time.
+    pub fn salt(&self) -> String {
+        let seal = self.seal.as_ref();
+        seal.map_or_else(String::new, |seal| seal.digest(&["salt"]))
     }
 
     /// What the checks are, or where it is pushed: two images with the same are marked the same way.

@@ -4,6 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use sha2::Digest;
+
 use crate::door::Door;
 use crate::lab::{Project, docker, is_missing, variable, wait_until};
 use crate::registry::digest;
@@ -185,4 +187,34 @@ fn while_somebody_retags_all_the_time_nothing_foreign_is_taken_for_pushed() {
     // What the registry has is what the engine has.
     let known = docker(&["image", "inspect", "--format", "{{json .RepoDigests}}", &reference]);
     assert!(known.contains(&digest(&reference)), "{known}");
+}
+
+/// Two texts of one length whose bare digests agree in the thirty bits that tell BuildKit a changed file.
+fn alike() -> [String; 2] {
+    let stamp = |text: &str| {
+        let digest = sha2::Sha256::digest(f3s::digest::of(text));
+        u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % 1_000_000_000
+    };
+    let mut seen = std::collections::HashMap::new();
+    for number in 0.. {
+        let text = format!("{number:012}");
+        if let Some(other) = seen.insert(stamp(&text), text.clone()) {
+            return [other, text];
+        }
+    }
+    unreachable!("there are not so many stamps")
+}
+
+#[test]
+fn of_two_versions_that_were_made_to_look_alike_each_is_built() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    project.recipe("a", "base(\"alpine:3.13\");\ncopy(\"data\", \"/data\");\n");
+    for content in alike() {
+        project.file("scripts/data", &content);
+        assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1");
+        assert_eq!(project.sh("a", "cat /data"), content);
+    }
 }

@@ -10,7 +10,7 @@ use crate::recipe::PackedAs;
 const DEFAULT_TIME: i64 = 315_532_800;
 
 pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>) -> Result<Files, EngineError> {
-    let mut files = Files::new(time.unwrap_or(DEFAULT_TIME));
+    let mut files = Files::new(time.unwrap_or(DEFAULT_TIME)).salted(image.marks.salt());
     for (path, entry) in &image.context.entries {
         match entry {
             ContextEntry::File { source, size, mode, digest } => {

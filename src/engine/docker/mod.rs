@@ -153,7 +153,7 @@ impl Engine for Docker {
         };
         let (id, cached) = match builder {
             Some(builder) => {
-                let mut dockerfile = Files::new(0);
+                let mut dockerfile = Files::new(0).salted(image.marks.salt());
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
                 let shared_key = image.internal.repository();
                 let registries = registries_of(image);
