@@ -111,6 +111,13 @@ impl<'a> ContextBuilder<'a> {
         path
     }
 
+    /// A text of f3s's own.
+    pub fn own_text(&mut self, name: &str, text: &str) -> String {
+        let path = format!("{OWN}/{name}");
+        self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
+        path
+    }
+
     pub fn artifact(&mut self, artifact: &Artifact, packed: PackedAs) -> String {
         let suffix = match packed {
             PackedAs::File { .. } => "",

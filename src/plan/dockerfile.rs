@@ -35,6 +35,8 @@ pub struct Instruction {
     pub steps: Vec<usize>,
     /// Those commands of the first step that it runs, where others of that step are layers of their own; else empty.
     pub commands: Vec<String>,
+    /// It only brings the builder what another instruction puts into the image.
+    pub prepares: bool,
 }
 
 impl Instruction {
@@ -48,19 +50,51 @@ impl Instruction {
 /// `frontend/dockerfile/dockerfile2llb/convert.go`, `prefixCommand`).
 #[derive(Default)]
 pub struct Writer {
-    dockerfile: Dockerfile,
+    instructions: Vec<Instruction>,
+    /// Where among them the stage begins.
+    start: usize,
     stage: String,
     number: u32,
-    line: u32,
+    /// How many of them are part of the image's identity.
+    identity: usize,
 }
 
 impl Writer {
     pub fn from(&mut self, image: &str, stage: &str) {
+        self.start = self.instructions.len();
         self.stage = stage.to_owned();
         // `scratch` is nothing to load and so has no number.
         self.number = u32::from(image != "scratch");
         let number = (self.number > 0).then_some(self.number);
         self.write(format!("FROM {image} AS {stage}"), number, &[], &[]);
+    }
+
+    pub fn stage(&self) -> &str {
+        &self.stage
+    }
+
+    /// True while the stage holds no file.
+    pub fn is_empty_stage(&self) -> bool {
+        self.number == 0
+    }
+
+    /// A stage in front of the current one, which takes files from it for this step.
+    pub fn stage_before(&mut self, image: &str, stage: &str, layers: &[String], step: usize) {
+        let instruction = |text: String, number: Option<u32>, steps: Vec<usize>| Instruction {
+            text,
+            line: 0,
+            stage: stage.to_owned(),
+            number,
+            steps,
+            commands: Vec::new(),
+            prepares: true,
+        };
+        let from = instruction(format!("FROM {image} AS {stage}"), None, Vec::new());
+        let layers = layers.iter().zip(1..).map(|(text, number)| instruction(text.clone(), Some(number), vec![step]));
+        let all: Vec<Instruction> = [from].into_iter().chain(layers).collect();
+        let count = all.len();
+        self.instructions.splice(self.start..self.start, all);
+        self.start += count;
     }
 
     /// An instruction that makes a layer.
@@ -82,20 +116,30 @@ impl Writer {
 
     /// What follows is no part of the image's identity.
     pub fn end_identity(&mut self) {
-        self.dockerfile.identity = self.dockerfile.text.len();
+        self.identity = self.instructions.len();
     }
 
     fn write(&mut self, text: String, number: Option<u32>, steps: &[usize], commands: &[String]) {
-        let line = self.line + 1;
-        self.line += text.lines().count() as u32;
-        self.dockerfile.text.push_str(&text);
-        self.dockerfile.text.push('\n');
-        let stage = self.stage.clone();
-        let (steps, commands) = (steps.to_vec(), commands.to_vec());
-        self.dockerfile.instructions.push(Instruction { text, line, stage, number, steps, commands });
+        let (stage, steps, commands) = (self.stage.clone(), steps.to_vec(), commands.to_vec());
+        let instruction = Instruction { text, line: 0, stage, number, steps, commands, prepares: false };
+        self.instructions.push(instruction);
     }
 
     pub fn finish(self) -> Dockerfile {
-        self.dockerfile
+        let mut dockerfile = Dockerfile { instructions: self.instructions, ..Dockerfile::default() };
+        let mut line = 1;
+        for (index, instruction) in dockerfile.instructions.iter_mut().enumerate() {
+            if index == self.identity {
+                dockerfile.identity = dockerfile.text.len();
+            }
+            instruction.line = line;
+            line += instruction.text.lines().count() as u32;
+            dockerfile.text.push_str(&instruction.text);
+            dockerfile.text.push('\n');
+        }
+        if self.identity == dockerfile.instructions.len() {
+            dockerfile.identity = dockerfile.text.len();
+        }
+        dockerfile
     }
 }

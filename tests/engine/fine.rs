@@ -74,7 +74,6 @@ let build = stage("build", || {
     run("mkdir -p /out/x; echo built >/out/x/y; chown -R 5:6 /out; chmod 644 /out/x/y");
 });
 run("adduser -D bob; mkdir -p /srv/a; chown -R bob /srv");
-user("bob");
 layer("l", || {
     copy("data", "/srv/a/data/");
     copy("/out/x", "/srv/a/x", #{ from: build });
@@ -88,6 +87,8 @@ layer("l", || {
     run("umask >/srv/a/umask; pwd >/srv/a/pwd; test -w /srv/a/text", #{ cache: "/tmp/cache" });
     cmd("true");
 });
+user("bob");
+layer("n", || { run(["umask 027; cd /srv", "id >id"]); run("pwd >/srv/pwd; umask >/srv/umask"); });
 layer("m", || { run("sleep 3 & echo $! >/tmp/pid"); run("kill -0 $(cat /tmp/pid); rm /tmp/pid"); run("echo end >/tmp/end"); });"#;
     let (fine, released) = same_image(&project, &script(steps));
     assert!(fine > released, "{fine} layers and {released}");

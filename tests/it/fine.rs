@@ -72,10 +72,12 @@ fn steps_of_a_layer_are_layers_by_the_same_commands() {
     run("c | d");
 });"#;
     let cache = "RUN --mount=type=cache,id=/c,target=/c \\\n    ";
-    let bind = "--mount=type=bind,source=scripts/x.conf,target=/dev/f3s/1/x.conf";
+    let script = "--mount=type=bind,source=.f3s/put,target=/dev/f3s/put";
+    let files = "--mount=type=bind,from=final.1,target=/dev/f3s/1";
     let expected = format!(
-        "RUN {bind} \\\n    --mount=type=cache,id=/c,target=/c \\\n    set -eu; \\\n    mkdir -p /etc; \\\n    \
-         cp -p /dev/f3s/1/x.conf /etc/x.conf; \\\n    chown 7:7 /etc/x.conf\n\
+        "COPY --chown=7:7 scripts/x.conf /made/x.conf\n\
+         RUN {script} \\\n    {files} \\\n    --mount=type=cache,id=/c,target=/c \\\n    \
+         set -eu; sh /dev/f3s/put 1 /etc/x.conf\n\
          ENV A=\"b\"\n{cache}set -eu; a\n{cache}set -eu; b\n\
          {cache}set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; c | d\nVOLUME [\"/data\"]\n"
     );
@@ -130,7 +132,6 @@ fn mistakes_of_a_layer_are_found_in_both() {
         ("run(\"a\"); user(\"x\"); run(\"b\");", "`user` stands between steps"),
         ("run(\"a\"); run(\"b\", #{ user: \"x\" });", "another user cannot join"),
         ("run(\"a\"); run(\"b\", #{ network: \"none\" });", "a network of its own cannot join"),
-        ("run(\"a\"); copy(\".\", \"/x\", #{ chown: \"1\" });", "`chown` and `chmod` of copied folders"),
     ] {
         let script = format!("base(\"alpine:3.13\");\nlayer(\"l\", || {{ {steps} }});");
         let (released, fine) = both(&[("a", &script)]);

@@ -1,12 +1,11 @@
-//! Steps that share one layer: a `layer()` block, and cleanups with the layer before them. They become one `RUN` in
-//! which files arrive by bind mounts below `/dev/f3s`: `/dev` is a file system of its own while a command runs, so that
-//! no trace of the mounts stays in the layer. Watch mode cuts the group into layers again.
+//! Steps that share one layer: a `layer()` block, and cleanups with the layer before them. They become one `RUN`, to which
+//! files come by mounts. Watch mode cuts the group into layers again.
 
 use super::script::{self, Body};
 use super::split::Part;
 use super::{Lowerer, instruction, located};
 use crate::diagnostic::Diagnostic;
-use crate::recipe::{Copy, CopySource, Step, StepKind};
+use crate::recipe::{Step, StepKind};
 use crate::shell;
 
 /// What becomes one instruction, or one layer of several steps.
@@ -59,6 +58,12 @@ impl Lowerer<'_> {
     /// One `RUN` for several steps or, finely, one for each where that means the same. `first` is the number of the
     /// stage's first step.
     pub(super) fn group(&mut self, steps: &[Step], first: usize, indices: &[usize]) -> Result<(), Diagnostic> {
+        if self.out.is_empty_stage() {
+            let step = &steps[indices[0]];
+            return Err(Diagnostic::error("a layer of several steps needs a shell, and `scratch` has none")
+                .at(step.origin.clone())
+                .hint("give this step a layer of its own, or begin with a base that has a shell"));
+        }
         // A tmpfs of one step is there for all of them, and so is what they leave in it.
         let mut layers = Layers::new(self.cuts(indices.iter().filter_map(|index| steps[*index].kind.run())));
         for &index in indices {
@@ -67,9 +72,10 @@ impl Lowerer<'_> {
                 layers.configure(number, &step.kind, in_the_middle(step)?);
                 continue;
             }
-            let mut mounts = Mounts { number: layers.mounted.len() + 1, flags: Vec::new() };
-            let (parts, isolated) = self.parts(step, &mut mounts, layers.cuts).map_err(|error| located(error, step))?;
-            layers.change(number, parts, isolated, mounts.flags);
+            let mut mounts = Vec::new();
+            let changes = self.parts(step, number, &mut mounts, layers.cuts);
+            let (parts, isolated) = changes.map_err(|error| located(error, step))?;
+            layers.change(number, parts, isolated, mounts);
         }
         layers.join_pipefail();
         for (at, members) in layers.members.iter().enumerate() {
@@ -117,85 +123,30 @@ impl Lowerer<'_> {
 
     /// The commands of one step of a group, and whether they run in a subshell: what a command does to its shell ends
     /// with its step, as in a layer of its own. `cuts`: they may become several layers.
-    fn parts(&mut self, step: &Step, mounts: &mut Mounts, cuts: bool) -> Result<(Vec<Part>, bool), Diagnostic> {
+    fn parts(
+        &mut self,
+        step: &Step,
+        number: usize,
+        mounts: &mut Vec<String>,
+        cuts: bool,
+    ) -> Result<(Vec<Part>, bool), Diagnostic> {
+        if let StepKind::Run(run) | StepKind::Cleanup(run) = &step.kind {
+            if run.network.is_some_and(|network| network != self.input.network) {
+                return Err(Diagnostic::error("a network of its own cannot join a layer of several steps")
+                    .hint("give the command a layer of its own"));
+            }
+            if run.user.is_some() {
+                return Err(Diagnostic::error("another user cannot join a layer of several steps")
+                    .hint("give the command a layer of its own, or use `su` in it"));
+            }
+            mounts.extend(self.run_flags(run)?);
+            return Ok((self.parts_of(run, cuts), true));
+        }
+        let put = self.put(step, number)?;
+        mounts.extend(put.mounts);
         let mut body = Body::default();
-        match &step.kind {
-            StepKind::Run(run) | StepKind::Cleanup(run) => {
-                if run.network.is_some_and(|network| network != self.input.network) {
-                    return Err(Diagnostic::error("a network of its own cannot join a layer of several steps")
-                        .hint("give the command a layer of its own"));
-                }
-                if run.user.is_some() {
-                    return Err(Diagnostic::error("another user cannot join a layer of several steps")
-                        .hint("give the command a layer of its own, or use `su` in it"));
-                }
-                mounts.flags.extend(self.run_flags(run)?);
-                return Ok((self.parts_of(run, cuts), true));
-            }
-            StepKind::Write(write) => {
-                let source = mounts.bind(&self.write_source(write), None)?;
-                file(&mut body, &source, &write.target);
-                owner(&mut body, &write.target, write.chown.as_deref(), write.chmod.as_deref());
-            }
-            StepKind::Place(place) => {
-                let source = mounts.bind(&self.place_source(place), None)?;
-                file(&mut body, &source, &place.target);
-                owner(&mut body, &place.target, place.chown.as_deref(), place.chmod.as_deref());
-            }
-            StepKind::Unpack(unpack) => {
-                let source = mounts.bind(&self.unpack_source(unpack), None)?;
-                let target = shell::quote(&unpack.target);
-                body.command(&format!("mkdir -p {target}"));
-                body.command(&format!("tar -xpf {} -C {target}", shell::quote(&source)));
-            }
-            StepKind::Copy(copy) => self.copied(copy, mounts, &mut body)?,
-            config => unreachable!("{config:?} makes no layer"),
-        }
+        body.command(&put.command);
         Ok((vec![Part::of_files(body)], false))
-    }
-
-    fn copied(&mut self, copy: &Copy, mounts: &mut Mounts, body: &mut Body) -> Result<(), Diagnostic> {
-        let from = self.copy_from(&copy.from);
-        // A folder of the project is known to be one; elsewhere the shell finds out.
-        let sources: Vec<(String, Option<bool>)> = match &copy.from {
-            CopySource::Project => {
-                let placed = self.project_sources(copy)?;
-                placed.into_iter().map(|placed| (placed.path, Some(placed.folder))).collect()
-            }
-            CopySource::Stage(_) | CopySource::Image(_) => {
-                copy.sources.iter().map(|path| (path.clone(), None)).collect()
-            }
-        };
-        let changed = copy.chown.is_some() || copy.chmod.is_some();
-        if changed && sources.iter().any(|(_, folder)| *folder != Some(false)) {
-            return Err(Diagnostic::error(
-                "`chown` and `chmod` of copied folders do not work inside of a layer of several steps",
-            )
-            .hint("copy it outside of `layer(..)`"));
-        }
-        let folder_target = copy.target.ends_with('/');
-        for (path, folder) in sources {
-            let source = mounts.bind(&path, from.as_deref())?;
-            let target = match folder_target {
-                true => format!("{}{}", copy.target, path.rsplit('/').next().unwrap_or_default()),
-                false => copy.target.clone(),
-            };
-            let (word, into) = (shell::quote(&source), shell::quote(&copy.target));
-            let as_folder = format!("mkdir -p {into}; cp -a {word}/. {into}");
-            match folder {
-                Some(true) => body.command(&as_folder),
-                Some(false) => {
-                    file(body, &source, &target);
-                    owner(body, &target, copy.chown.as_deref(), copy.chmod.as_deref());
-                }
-                None => {
-                    let mut as_file = Body::default();
-                    file(&mut as_file, &source, &target);
-                    body.command(&format!("if [ -d {word} ]; then {as_folder}; else {}; fi", as_file.line()));
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -215,21 +166,6 @@ fn in_the_middle(step: &Step) -> Result<Vec<String>, Diagnostic> {
         StepKind::User(_) => refused("user"),
         StepKind::Shell(_) => refused("shell"),
         _ => Ok(Vec::new()),
-    }
-}
-
-fn file(body: &mut Body, source: &str, target: &str) {
-    let folder = target.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
-    body.command(&format!("mkdir -p {}", shell::quote(folder)));
-    body.command(&format!("cp -p {} {}", shell::quote(source), shell::quote(target)));
-}
-
-fn owner(body: &mut Body, target: &str, chown: Option<&str>, chmod: Option<&str>) {
-    if let Some(chown) = chown {
-        body.command(&format!("chown {} {}", shell::quote(chown), shell::quote(target)));
-    }
-    if let Some(chmod) = chmod {
-        body.command(&format!("chmod {chmod} {}", shell::quote(target)));
     }
 }
 
@@ -307,25 +243,6 @@ impl<'s> Layers<'s> {
             flags.extend(new);
         }
         flags
-    }
-}
-
-/// The bind mounts of one step of a group.
-struct Mounts {
-    number: usize,
-    flags: Vec<String>,
-}
-
-impl Mounts {
-    /// Mounts a path of the context, or of `from`; returns where.
-    fn bind(&mut self, source: &str, from: Option<&str>) -> Result<String, Diagnostic> {
-        let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let at = if self.flags.is_empty() { String::new() } else { format!("{}/", self.flags.len() + 1) };
-        let target = format!("/dev/f3s/{}/{at}{name}", self.number).trim_end_matches('/').to_owned();
-        let from = from.map(|from| format!("from={from},")).unwrap_or_default();
-        let (source, at) = (instruction::plain(source)?, instruction::plain(&target)?);
-        self.flags.push(format!("--mount=type=bind,{from}source={source},target={at}"));
-        Ok(target)
     }
 }
 

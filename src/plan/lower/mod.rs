@@ -3,6 +3,7 @@
 mod effect;
 mod group;
 mod instruction;
+mod put;
 mod quote;
 mod script;
 mod split;
@@ -72,6 +73,7 @@ impl Lowering<'_> {
             workdir: None,
             secrets: Vec::new(),
             ssh: false,
+            puts: 0,
             errors: Vec::new(),
         };
         let mut steps = Vec::new();
@@ -114,6 +116,8 @@ struct Lowerer<'a> {
     workdir: Option<String>,
     secrets: Vec<SecretMount>,
     ssh: bool,
+    /// How many steps of the stage brought files into a layer of several.
+    puts: u32,
     errors: Vec<Diagnostic>,
 }
 
@@ -123,6 +127,7 @@ impl Lowerer<'_> {
         self.user = None;
         self.base_user = None;
         self.workdir = None;
+        self.puts = 0;
         let from = match &stage.base.from {
             BaseRef::Scratch => "scratch".to_owned(),
             BaseRef::External(image) => image.to_string(),
@@ -270,12 +275,8 @@ impl Lowerer<'_> {
 
     fn copy(&mut self, copy: &Copy, number: usize) -> Result<(), Diagnostic> {
         let from = self.copy_from(&copy.from);
-        let sources: Vec<String> = match &copy.from {
-            CopySource::Project => self.project_sources(copy)?.iter().map(instruction::placed).collect(),
-            CopySource::Stage(_) | CopySource::Image(_) => {
-                copy.sources.iter().map(|source| instruction::pattern(source)).collect()
-            }
-        };
+        let sources = self.copy_sources(copy)?;
+        let sources: Vec<String> = sources.into_iter().map(|source| source.word).collect();
         let flags = instruction::copy_flags(from.as_deref(), copy.chown.as_deref(), copy.chmod.as_deref());
         self.out.layer(&instruction::copy(&flags, &sources, &copy.target), &[number]);
         Ok(())

@@ -109,6 +109,7 @@ impl Body {
     }
 
     /// The commands in one line.
+    #[cfg(test)]
     pub fn line(&self) -> String {
         joined(&self.lines, Place::Dockerfile, ";", " ")
     }

@@ -109,8 +109,12 @@ pub mod functions {
     /// Makes one layer of all steps in `body`.
     ///
     /// Outside of it every step that changes files is a layer of its own. `env` after a step is seen by the commands
-    /// behind it; `user`, `workdir` and `shell` belong before the layer, and copies in it are made by that user. A layer
-    /// inside of a layer joins it, so that library functions which open one can be called here.
+    /// behind it; `user`, `workdir` and `shell` belong before the layer. Steps that bring files mean what they mean on their
+    /// own: they are put in place by a script, in the image's shell and with its `cp`, as root. A layer inside of a layer joins it,
+    /// so that library functions which open one can be called here.
+    ///
+    /// Errors: files in a layer of `scratch`, or behind `user` of another than root; a place that is mounted while commands
+    /// run, such as `/etc/hosts`.
     ///
     /// ```rhai
     /// layer("motd", || {
@@ -119,9 +123,13 @@ pub mod functions {
     /// });
     /// ```
     /// ```dockerfile
-    /// RUN --mount=type=bind,source=.f3s/write/1/motd,target=/dev/f3s/1/motd \
+    /// FROM scratch AS final.1
+    /// COPY .f3s/write/1/motd /made/motd
+    /// FROM alpine:3.13 AS final
+    /// RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
+    ///     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     ///     set -eu; exec 2>&1; \
-    ///     echo '#f3s 0'; mkdir -p /etc; cp -p /dev/f3s/1/motd /etc/motd; \
+    ///     echo '#f3s 0'; sh /dev/f3s/put 1 /etc/motd; \
     ///     echo '#f3s 1'; (chmod 600 /etc/motd)
     /// ```
     #[rhai_fn(return_raw)]

@@ -215,12 +215,19 @@ fn first_line(error: &str) -> String {
 }
 
 fn say_started(events: &Events, image: &PlannedImage, instruction: usize, step: usize, cached: bool) {
+    // The step begins where its files reach the image.
+    if image.dockerfile.instructions[instruction].prepares {
+        return;
+    }
     let summary = image.summary(&image.dockerfile.instructions[instruction], step);
     let place = image.steps[step].origin.place.clone();
     let _ = events.send(Event::StepStarted { image: image.name.clone(), step: summary, place, cached });
 }
 
 fn say_finished(events: &Events, image: &PlannedImage, running: &Running, step: usize) {
+    if image.dockerfile.instructions[running.instruction].prepares {
+        return;
+    }
     let summary = image.summary(&image.dockerfile.instructions[running.instruction], step);
     let seconds = running.since.elapsed().as_secs_f64();
     let _ = events.send(Event::StepFinished { image: image.name.clone(), step: summary, seconds });
