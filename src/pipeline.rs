@@ -47,7 +47,12 @@ pub async fn stock<E: Engine>(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Stock, EngineError> {
-    let present = engine.present().await?;
+    // What a run that was killed left is in nobody's way but prune's: a failure is not worth a word.
+    let (present, swept) = tokio::join!(engine.present(), engine.sweep());
+    let present = present?;
+    if let Err(error) = swept {
+        tracing::debug!(?error, "containers of earlier checks");
+    }
     let mut external: Vec<(&ImageRef, &Origin)> =
         graph.images.iter().flat_map(|node| node.recipe.external_images()).collect();
     external.sort_by_key(|(image, _)| *image);

@@ -4,6 +4,7 @@ use super::args::{Global, Select};
 use super::failure::Failure;
 use super::output;
 use super::project::Project;
+use crate::harmless;
 use crate::plan::{PlanOptions, PlannedImage, Present};
 
 #[derive(clap::Args)]
@@ -35,8 +36,9 @@ fn text(image: &PlannedImage, several: bool, comments: bool) -> String {
     for instruction in &image.dockerfile.instructions {
         if comments {
             let steps = instruction.steps.iter().map(|index| &image.steps[*index]);
-            let mut origins: Vec<String> =
-                steps.map(|step| format!("# {}  {}\n", step.origin.place, step.summary)).collect();
+            let mut origins: Vec<String> = steps
+                .map(|step| format!("# {}\n", harmless::line(&format!("{}  {}", step.origin.place, step.summary))))
+                .collect();
             // A library function records several steps from one line.
             origins.dedup();
             text.push_str(&origins.concat());

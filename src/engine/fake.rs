@@ -72,6 +72,10 @@ impl Engine for Fake {
         if check.name == "false" { Err(EngineError::Failed(Diagnostic::error("as told"))) } else { Ok(()) }
     }
 
+    async fn sweep(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let mut images = self.images.lock().unwrap();
         assert!(images.values().any(|image| image == id), "tagged before it was built");

@@ -98,6 +98,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
+    /// Removes containers of checks whose process was killed.
+    fn sweep(&self) -> impl Future<Output = Result<(), EngineError>> + Send;
+
     /// Gives the image with this id a further reference.
     fn tag(&self, id: &str, to: &ImageRef) -> impl Future<Output = Result<(), EngineError>> + Send;
 

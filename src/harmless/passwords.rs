@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// Where passwords stand in a text, in bytes. Without a colon a user of the web is taken for a token.
+/// Where passwords stand in a text, in bytes. Without a colon a user of the web is taken for a token. A variable of a shell
+/// is the name of a password and none.
 fn passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, mark) in text.match_indices("://") {
@@ -11,6 +12,10 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
         // A host in brackets ends the search, and comes behind the `@`.
         let end = text[start..].find(ends).map_or(text.len(), |end| start + end);
         let Some(user_end) = text[start..end].rfind('@').map(|at| start + at) else { continue };
+        // An image and its digest.
+        if text[user_end..].starts_with("@sha") {
+            continue;
+        }
         let is_web = ["http", "https", "ftp"].iter().any(|scheme| ends_with(&text[..at], scheme));
         match text[start..user_end].find(':') {
             Some(colon) => found.push(start + colon + 1..user_end),
@@ -38,7 +43,8 @@ pub fn starred(text: &str) -> String {
 
 fn replaced(text: &str, by: impl Fn(&str) -> String) -> String {
     let (mut replaced, mut done) = (String::with_capacity(text.len()), 0);
-    for range in passwords(text).into_iter().filter(|range| !range.is_empty()) {
+    let is_one = |range: &Range<usize>| !range.is_empty() && !text[range.clone()].starts_with('$');
+    for range in passwords(text).into_iter().filter(is_one) {
         replaced.push_str(&text[done..range.start]);
         replaced.push_str(&by(&text[range.clone()]));
         done = range.end;
@@ -60,6 +66,10 @@ mod tests {
             ("ssh://git@example.com/x and git+https://t@h", "ssh://git@example.com/x and git+https://***@h"),
             ("https://example.com/a@b:c", "https://example.com/a@b:c"),
             ("https://example.com/https://ü:ßß@h/", "https://example.com/https://ü:***@h/"),
+            (
+                "docker-image://alpine:3.13@sha256:0123 https://$TOKEN@h",
+                "docker-image://alpine:3.13@sha256:0123 https://$TOKEN@h",
+            ),
             ("://@", "://@"),
         ] {
             assert_eq!(hidden(text), shown);

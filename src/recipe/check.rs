@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Timeout;
 use crate::diagnostic::Origin;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -9,6 +10,8 @@ pub struct Check {
     /// What the check is called in reports; the command or path unless `name` says otherwise.
     pub name: String,
     pub kind: CheckKind,
+    /// After this it is ended, and has failed. It is no part of what is checked.
+    pub timeout: Timeout,
     pub origin: Origin,
 }
 

@@ -8,6 +8,7 @@ mod family;
 mod image_ref;
 mod key;
 mod step;
+mod timeout;
 
 pub use artifact::{Artifact, ArtifactSource, Limits, PackedAs};
 pub use check::{Check, CheckKind, SizeBound};
@@ -18,6 +19,7 @@ pub use step::{
     Command, Copy, CopySource, Filter, Healthcheck, Mount, MountKind, PlaceFile, Run, RunNetwork, SecretMount,
     SecretSource, Step, StepKind, Unpack, Write,
 };
+pub use timeout::Timeout;
 
 use serde::Serialize;
 

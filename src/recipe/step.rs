@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Artifact, BaseRef};
+use super::{Artifact, BaseRef, Timeout};
 use crate::diagnostic::Origin;
 use crate::path::ProjectPath;
 
@@ -104,6 +104,8 @@ pub struct Run {
     pub workdir: Option<String>,
     /// Variables for these commands only; they are not part of the image's configuration.
     pub env: BTreeMap<String, String>,
+    /// After this the step is ended, and has failed. It is no part of what is made.
+    pub timeout: Option<Timeout>,
 }
 
 /// The value of the option `network` of `run`.

@@ -9,7 +9,7 @@ use super::recorder::Recording;
 use crate::diagnostic::{Diagnostic, Origin, nearest};
 use crate::path::ProjectPath;
 use crate::pattern::Patterns;
-use crate::recipe::{StepKind, Value};
+use crate::recipe::{StepKind, Timeout, Value};
 
 pub type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
@@ -144,6 +144,22 @@ impl<'a, 'c> Call<'a, 'c> {
             Ok(number) => self.fail(format!("the {what} of `{}` is at least {least}, not {number}", self.function())),
             Err(_) => self.wrong_type(what, "an int", value),
         }
+    }
+
+    /// Seconds, or a number with a unit.
+    pub fn timeout(&self, what: &str, value: &Dynamic) -> Outcome<Timeout> {
+        let (timeout, written) = match value.as_int() {
+            Ok(seconds) => (Timeout::of_seconds(seconds), seconds.to_string()),
+            Err(_) => {
+                let text = self.text(what, value)?;
+                (text.parse().ok(), text)
+            }
+        };
+        let error = || {
+            self.error(format!("the {what} of `{}` is a time, not `{written}`", self.function()))
+                .hint("write seconds, or `30s`, `5m`, `1h`")
+        };
+        timeout.ok_or_else(|| raise(error()))
     }
 
     pub fn map(&self, what: &str, value: &Dynamic) -> Outcome<Map> {

@@ -151,3 +151,38 @@ fn what_a_step_prints_is_no_command_to_a_service() {
         assert!(progress == "json" || text.contains("set-output name=a"), "{progress}: {text}");
     }
 }
+
+#[test]
+fn a_step_that_takes_longer_than_it_may_is_ended() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    let sleep = format!("sleep 96{}", std::process::id());
+    let recipe = |timeout: &str| {
+        project.recipe(
+            "a",
+            &format!("base(\"alpine:3.13\");\nrun(\"echo begun; {sleep}\", #{{ timeout: {timeout} }});\n"),
+        );
+    };
+    recipe("1");
+    let at = format!("--> scripts/{}.rhai:2:1", project.image("a"));
+    let words = [&at, "a command still runs after 1s, its `timeout`: it was ended", "the command:", "begun"];
+    project.f3s(&["build"]).fails(1, &words);
+    wait_until("the step has ended", || !runs(&sleep));
+    // It is no part of what is made: this one would take as long.
+    recipe("\"1h\"");
+    let plan = |project: &Project| project.f3s(&["plan", "--format", "json"]).ok().out;
+    let fingerprint = |plan: &str| {
+        let plan: serde_json::Value = serde_json::from_str(plan).unwrap();
+        plan["images"][0]["fingerprint"].clone()
+    };
+    let long = fingerprint(&plan(&project));
+    recipe("1");
+    assert_eq!(fingerprint(&plan(&project)), long);
+    // The classic builder, too.
+    let door = crate::door::Door::open(&project, &["/grpc", "/session"]);
+    project.set("DOCKER_HOST", &door.host);
+    project.f3s(&["build"]).fails(1, &words);
+    wait_until("the step has ended", || !runs(&sleep));
+}

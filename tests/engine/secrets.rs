@@ -1,6 +1,6 @@
 //! Secrets reach commands and nothing else.
 
-use crate::lab::{Project, docker, is_missing};
+use crate::lab::{Project, docker, is_missing, variable, wait_until};
 
 const SECRET: &str = "correct-horse-battery";
 
@@ -28,6 +28,33 @@ fn a_secret_is_in_no_image_no_log_and_no_fingerprint() {
     // Another value is no other image.
     project.set("TOKEN", "another-value");
     assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
+}
+
+/// True when a file below the engine's folder of builds has this text.
+fn is_kept(root: &str, text: &str) -> bool {
+    let found =
+        std::process::Command::new("grep").args(["-rqsaF", text]).arg(format!("{root}/buildkit")).status().unwrap();
+    found.success()
+}
+
+#[test]
+fn what_a_step_prints_of_a_secret_is_in_no_history_of_the_engine() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    // Docker 26 keeps what steps print.
+    let mut project = Project::new();
+    project.set("DOCKER_HOST", &variable("F3S_LAB_26"));
+    project.set("TOKEN", &format!("secret-of-{}", project.prefix));
+    let root = project.docker(&["info", "--format", "{{.DockerRootDir}}"]);
+    let secret = "#{ secrets: secret(\"token\") }";
+    project.recipe("open", "base(\"alpine:3.13\");\nrun(\"echo open; echo op''en-of-$(echo @)\");\n");
+    project.recipe("hidden", &format!("base(\"alpine:3.13\");\nrun(\": @; cat /run/secrets/token\", {secret});\n"));
+    let ran = project.f3s(&["build"]).ok();
+    assert!(ran.err.contains("***"), "{}", ran.err);
+    let open = format!("open-of-{}", project.prefix);
+    wait_until("what an image without secrets prints is kept", || is_kept(&root, &open));
+    assert!(!is_kept(&root, &format!("secret-of-{}", project.prefix)));
 }
 
 #[test]

@@ -41,6 +41,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         let failed = |error| build::failure(error, &Sources::default());
         // What a run has found or made must stay until it is done.
         let _hold = if dry_run { None } else { Some(hold::for_prune(&engine, note).await?) };
+        if !dry_run {
+            // A container of a check that was killed would keep its image.
+            engine.sweep().await.map_err(failed)?;
+        }
         let present = engine.present().await.map_err(failed)?;
         let unwanted = match args.all {
             true => unwanted::everything(&present),

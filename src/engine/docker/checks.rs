@@ -1,25 +1,29 @@
-//! Checks in throw-away containers of the finished image: no network, no entry point, removed whatever happens.
+//! Checks in throw-away containers of the finished image: no network, no entry point, removed whatever happens. How long one
+//! runs and how much it prints is limited.
+
+use std::sync::{Mutex, MutexGuard};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{
-    CreateContainerOptions, DownloadFromContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions, WaitContainerOptions,
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, WaitContainerOptions,
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, failed, message};
+use super::leftovers;
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
 use crate::harmless::{clean, clean_lines};
 use crate::recipe::{Check, CheckKind};
 
-/// Marks containers of checks, so that leftovers of a killed f3s can be told.
-pub const LABEL: &str = "f3s.check";
 /// Lines of a failed check's output that are shown with it.
 const LAST_LINES: usize = 20;
+/// A command that prints more is ended.
+const MAX_OUTPUT: usize = 10 << 20;
 /// A file that is searched for a text is read up to this many bytes.
 const MAX_FILE: usize = 64 << 20;
 /// Links that are followed before they are taken for a circle.
@@ -33,12 +37,12 @@ pub async fn run(client: &Client, id: &str, check: &Check, cancel: &Cancellation
             (size > bound.max_bytes).then(|| Diagnostic::error(format!("the image has {found}, not {}", bound.text)))
         }
         CheckKind::Command { command, user, .. } => {
-            let container = Container::create(client, id, Some(command), user.as_deref()).await?;
-            container.within(cancel, container.command(check)).await?
+            let container = Container::create(client, id, check, Some(command), user.as_deref()).await?;
+            container.within(cancel, check, container.command(check)).await?
         }
         CheckKind::File { .. } => {
-            let container = Container::create(client, id, None, None).await?;
-            container.within(cancel, container.file(check)).await?
+            let container = Container::create(client, id, check, None, None).await?;
+            container.within(cancel, check, container.file(check)).await?
         }
     };
     match wrong {
@@ -50,6 +54,16 @@ pub async fn run(client: &Client, id: &str, check: &Check, cancel: &Cancellation
 struct Container<'a> {
     client: &'a Client,
     id: String,
+    printed: Mutex<Printed>,
+}
+
+/// What a command has printed so far.
+#[derive(Default)]
+struct Printed {
+    /// Standard output.
+    out: Vec<u8>,
+    /// Both outputs together.
+    all: Vec<u8>,
 }
 
 /// What a check found wrong, if anything.
@@ -59,6 +73,7 @@ impl Container<'_> {
     async fn create<'a>(
         client: &'a Client,
         image: &str,
+        check: &Check,
         command: Option<&str>,
         user: Option<&str>,
     ) -> Result<Container<'a>, EngineError> {
@@ -70,18 +85,25 @@ impl Container<'_> {
             cmd: Some(Vec::new()),
             user: user.map(str::to_owned),
             network_disabled: Some(true),
-            labels: Some([(LABEL.to_owned(), "1".to_owned())].into()),
-            host_config: Some(HostConfig { network_mode: Some("none".to_owned()), ..HostConfig::default() }),
+            labels: Some(leftovers::labels(check.timeout.duration())),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                // The output is heard while the command writes it: one that writes too fast waits, and fills no disk.
+                log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+                ..HostConfig::default()
+            }),
             ..ContainerCreateBody::default()
         };
-        let created = client.create_container(None::<CreateContainerOptions>, body).await.map_err(failed)?;
-        Ok(Container { client, id: created.id })
+        let options = CreateContainerOptionsBuilder::new().name(&leftovers::name()).build();
+        let created = client.create_container(Some(options), body).await.map_err(failed)?;
+        Ok(Container { client, id: created.id, printed: Mutex::default() })
     }
 
-    /// Removes the container when the work is done, has failed or is cancelled.
-    async fn within(&self, cancel: &CancellationToken, work: impl Future<Output = Verdict>) -> Verdict {
+    /// Removes the container when the work is done, has failed, takes too long or is cancelled.
+    async fn within(&self, cancel: &CancellationToken, check: &Check, work: impl Future<Output = Verdict>) -> Verdict {
         let verdict = tokio::select! {
             verdict = work => verdict,
+            () = tokio::time::sleep(check.timeout.duration()) => Ok(Some(self.late(check))),
             () = cancel.cancelled() => Err(EngineError::Cancelled),
         };
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
@@ -95,6 +117,8 @@ impl Container<'_> {
         let CheckKind::Command { command, stdout, contains, exit, user: _ } = &check.kind else {
             unreachable!("called for commands only")
         };
+        let options = AttachContainerOptionsBuilder::new().stream(true).stdout(true).stderr(true).build();
+        let attached = self.client.attach_container(&self.id, Some(options)).await.map_err(failed)?;
         if let Err(error) = self.client.start_container(&self.id, None::<StartContainerOptions>).await {
             let why = message(&error);
             let no_shell = why.contains("/bin/sh") || why.contains("no such file");
@@ -102,13 +126,17 @@ impl Container<'_> {
             let message = format!("the check `{}` cannot be run: {why}", check.name);
             return Ok(Some(Diagnostic::error(message).hint_if(hint)));
         }
+        if !self.listen(attached.output).await? {
+            let message = format!("the check `{}` failed: it prints more than 10 MB", one_line(&check.name));
+            return Ok(Some(self.shown(Diagnostic::error(message), command)));
+        }
         let code = match self.client.wait_container(&self.id, None::<WaitContainerOptions>).next().await {
             Some(Ok(ended)) => ended.status_code,
             Some(Err(Error::DockerContainerWaitError { code, .. })) => code,
             Some(Err(error)) => return Err(failed(error)),
             None => return Err(EngineError::unreachable("the engine went away while a check ran")),
         };
-        let (out, all) = self.output().await?;
+        let [out, all] = self.output();
         let wrong = if code != *exit {
             Some(format!("exit code {code}, not {exit}"))
         } else if let Some(expected) = stdout.as_ref().filter(|expected| out.trim() != expected.as_str()) {
@@ -121,28 +149,59 @@ impl Container<'_> {
                 .map(|text| format!("its output does not contain `{text}`"))
         };
         Ok(wrong.map(|wrong| {
-            let diagnostic = Diagnostic::error(format!("the check `{}` failed: {wrong}", one_line(&check.name)));
-            let diagnostic = diagnostic.note(format!("the command:\n{command}"));
-            let lines = clean_lines(&all);
-            let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-            if last.is_empty() { diagnostic } else { diagnostic.note(format!("its output:\n{last}")) }
+            let error = Diagnostic::error(format!("the check `{}` failed: {wrong}", one_line(&check.name)));
+            self.shown(error, command)
         }))
     }
 
-    /// Standard output, and both outputs together.
-    async fn output(&self) -> Result<(String, String), EngineError> {
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
-        let mut logs = self.client.logs(&self.id, Some(options));
-        let (mut out, mut all) = (Vec::new(), Vec::new());
-        while let Some(log) = logs.next().await {
-            let log = log.map_err(failed)?;
-            if let LogOutput::StdOut { message } | LogOutput::Console { message } = &log {
-                out.extend_from_slice(message);
+    /// Hears what the command prints until it ends; false when it prints too much.
+    async fn listen(
+        &self,
+        mut output: impl Stream<Item = Result<LogOutput, Error>> + Unpin,
+    ) -> Result<bool, EngineError> {
+        while let Some(piece) = output.next().await {
+            let piece = piece.map_err(failed)?;
+            let mut printed = self.printed();
+            if let LogOutput::StdOut { message } | LogOutput::Console { message } = &piece {
+                printed.out.extend_from_slice(message);
             }
-            all.extend_from_slice(&log.into_bytes());
+            printed.all.extend_from_slice(&piece.into_bytes());
+            if printed.all.len() > MAX_OUTPUT {
+                return Ok(false);
+            }
         }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((text(&out), text(&all)))
+        Ok(true)
+    }
+
+    fn printed(&self) -> MutexGuard<'_, Printed> {
+        self.printed.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Standard output, and both outputs together.
+    fn output(&self) -> [String; 2] {
+        let printed = self.printed();
+        [&printed.out, &printed.all].map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// With the command, and the last that it printed.
+    fn shown(&self, diagnostic: Diagnostic, command: &str) -> Diagnostic {
+        let diagnostic = diagnostic.note(format!("the command:\n{command}"));
+        let [_, all] = self.output();
+        let mut last: Vec<&str> = all.lines().rev().take(LAST_LINES).collect();
+        last.reverse();
+        let last = clean_lines(&last.join("\n")).join("\n");
+        if last.is_empty() { diagnostic } else { diagnostic.note(format!("its output:\n{last}")) }
+    }
+
+    fn late(&self, check: &Check) -> Diagnostic {
+        let (name, timeout) = (one_line(&check.name), check.timeout);
+        let error = Diagnostic::error(format!("the check `{name}` failed: it still runs after {timeout}"));
+        match &check.kind {
+            CheckKind::Command { command, .. } => self
+                .shown(error, command)
+                .hint("its option `timeout` gives it more time: `check(\"..\", #{ timeout: \"10m\" })`"),
+            CheckKind::File { .. } | CheckKind::Size(_) => error,
+        }
     }
 
     async fn file(&self, check: &Check) -> Verdict {

@@ -6,8 +6,9 @@ use std::io;
 use bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
 use futures_util::StreamExt;
 use http_body_util::{Either, StreamBody};
+use tokio::time::Instant;
 
-use super::buildkit::{Files, received};
+use super::buildkit::{Files, late, received};
 use super::client::{Client, failed, message};
 use super::tarball;
 use crate::diagnostic::{Diagnostic, Place};
@@ -15,7 +16,7 @@ use crate::engine::{BuildOptions, EngineError};
 use crate::event::{Event, Events};
 use crate::harmless::clean_lines;
 use crate::plan::PlannedImage;
-use crate::recipe::StepKind;
+use crate::recipe::{Step, StepKind, Timeout};
 
 /// The Dockerfile's name in the context: nothing of the project can have it.
 const DOCKERFILE: &str = ".f3s/Dockerfile";
@@ -44,7 +45,17 @@ pub async fn build(
     let mut stream = client.build_image(query, None, Some(Either::Right(body)));
     let (mut id, mut current) = (None, None);
     let mut last: Vec<String> = Vec::new();
-    while let Some(info) = stream.next().await {
+    let mut since = Instant::now();
+    loop {
+        let timeout = current.and_then(|number| step_of(image, number)?.kind.run()?.timeout);
+        let info = match timeout {
+            None => stream.next().await,
+            Some(timeout) => match tokio::time::timeout_at(since + timeout.duration(), stream.next()).await {
+                Ok(info) => info,
+                Err(_) => return Err(EngineError::Failed(overdue(image, current, timeout, &last))),
+            },
+        };
+        let Some(info) = info else { break };
         let info = match info {
             Ok(info) => info,
             Err(error) => {
@@ -61,7 +72,7 @@ pub async fn build(
         let lines = clean_lines(&info.stream.unwrap_or_default());
         for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
             if let Some(number) = step_number(&line) {
-                current = Some(number);
+                (current, since) = (Some(number), Instant::now());
                 last.clear();
                 say_step(image, number, events);
                 continue;
@@ -123,8 +134,7 @@ fn say_step(image: &PlannedImage, number: usize, events: &Events) {
 }
 
 fn failure(image: &PlannedImage, current: Option<usize>, error: &str, last: &[String]) -> Diagnostic {
-    let instruction = current.and_then(|number| image.dockerfile.instructions.get(number - 1));
-    let step = instruction.and_then(|instruction| instruction.steps.first()).map(|index| &image.steps[*index]);
+    let step = current.and_then(|number| step_of(image, number));
     let mut diagnostic = Diagnostic::error(clean_lines(error).join("\n"));
     if let Some(step) = step {
         diagnostic = diagnostic.at(step.origin.clone());
@@ -132,5 +142,20 @@ fn failure(image: &PlannedImage, current: Option<usize>, error: &str, last: &[St
             diagnostic = diagnostic.note(format!("the command:\n{}", run.commands.join("\n")));
         }
     }
+    with_output(diagnostic, last)
+}
+
+fn overdue(image: &PlannedImage, current: Option<usize>, timeout: Timeout, last: &[String]) -> Diagnostic {
+    let step = current.and_then(|number| step_of(image, number));
+    with_output(step.map_or_else(|| Diagnostic::error("a step takes too long"), |step| late(step, &[], timeout)), last)
+}
+
+fn with_output(diagnostic: Diagnostic, last: &[String]) -> Diagnostic {
     if last.is_empty() { diagnostic } else { diagnostic.note(format!("its last output:\n{}", last.join("\n"))) }
+}
+
+/// The first step of an instruction, counting from 1.
+fn step_of(image: &PlannedImage, number: usize) -> Option<&Step> {
+    let first = image.dockerfile.instructions.get(number.checked_sub(1)?)?.steps.first()?;
+    Some(&image.steps[*first])
 }

@@ -5,6 +5,7 @@ mod checks;
 mod classic;
 mod client;
 mod context;
+mod leftovers;
 mod output;
 mod registry;
 mod secrets;
@@ -177,6 +178,10 @@ impl Engine for Docker {
 
     async fn check(&self, id: &str, check: &Check, cancel: &CancellationToken) -> Result<(), EngineError> {
         checks::run(&self.client, id, check, cancel).await
+    }
+
+    async fn sweep(&self) -> Result<(), EngineError> {
+        leftovers::remove(&self.client).await
     }
 
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {

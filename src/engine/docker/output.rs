@@ -1,6 +1,7 @@
 //! What commands print, as lines without secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::harmless::clean;
@@ -10,19 +11,42 @@ const LONGEST: usize = 64 << 10;
 /// How long a line may lack its end before it is shown as it stands.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Bytes of the shortest value that is hidden.
+const SHORTEST: usize = 4;
+
 /// Values that no line of output may show.
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
     pub fn new(secrets: &BTreeMap<String, Vec<u8>>) -> Secrets {
-        let lines = secrets.values().map(|value| String::from_utf8_lossy(value).into_owned());
-        let lines = lines.flat_map(|value| value.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
+        let mut parts = BTreeSet::new();
+        for value in secrets.values() {
+            let value = String::from_utf8_lossy(value);
+            for line in value.split(['\n', '\r']) {
+                // As it is, and as it is after what is cleaned away of all output.
+                parts.extend([line.to_owned(), line.trim().to_owned(), clean(line.as_bytes()).trim().to_owned()]);
+            }
+        }
         // Shorter ones would hide half of the output.
-        Secrets(lines.filter(|line| line.len() >= 4).collect())
+        Secrets(parts.into_iter().filter(|part| part.len() >= SHORTEST).collect())
     }
 
+    /// The line with `***` for every value: where some overlap, for all of them together.
     pub fn hide(&self, line: String) -> String {
-        self.0.iter().fold(line, |line, secret| line.replace(secret, "***"))
+        let mut places: Vec<Range<usize>> = self.0.iter().flat_map(|secret| places(&line, secret)).collect();
+        if places.is_empty() {
+            return line;
+        }
+        places.sort_by_key(|place| place.start);
+        let (mut hidden, mut done) = (String::new(), 0);
+        for place in places {
+            if place.start > done || hidden.is_empty() {
+                hidden.push_str(&line[done..place.start]);
+                hidden.push_str("***");
+            }
+            done = done.max(place.end);
+        }
+        hidden + &line[done..]
     }
 
     /// How many bytes at the end may be the beginning of a secret.
@@ -33,6 +57,16 @@ impl Secrets {
             .filter_map(|secret| (1..secret.len()).rev().find(|length| bytes.ends_with(&secret.as_bytes()[..*length])));
         begun.max().unwrap_or(0)
     }
+}
+
+/// Where a text stands in a line, also where it overlaps itself.
+fn places<'l>(line: &'l str, text: &'l str) -> impl Iterator<Item = Range<usize>> + 'l {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + line.get(from..)?.find(text)?;
+        from = start + text.chars().next().map_or(1, char::len_utf8);
+        Some(start..start + text.len())
+    })
 }
 
 /// One stream of output, which arrives in pieces, as lines.
@@ -106,6 +140,35 @@ mod tests {
 
     fn secrets(value: &str) -> Secrets {
         Secrets::new(&BTreeMap::from([("token".to_owned(), value.as_bytes().to_vec())]))
+    }
+
+    #[test]
+    fn no_part_of_a_value_is_left_where_another_begins_with_it_or_overlaps() {
+        let values = [
+            "hunter2",
+            "hunter2-and-more",
+            "more-than-that",
+            "aaaa",
+            "line one\r\nline two\rline three\n",
+            "a\tb\x01cd",
+        ];
+        let secrets = values.iter().enumerate().map(|(id, value)| (id.to_string(), value.as_bytes().to_vec()));
+        let secrets = Secrets::new(&secrets.collect());
+        let hide = |line: &[u8]| secrets.hide(clean(line));
+        for (printed, shown) in [
+            (&b"x hunter2-and-more y"[..], "x *** y"),
+            (b"x hunter2 y hunter2-and y", "x *** y ***-and y"),
+            (b"hunter2-and-more-than-that.", "***."),
+            (b"aaaaaaaaaa b", "*** b"),
+            (b"line one\r", "***"),
+            (b"line two\rline three", "***"),
+            (b"hun\x1b[31mter\x1b[0m2", "***"),
+            (b"a\tb\x01cd", "***"),
+            ("ü hunter2 ü".as_bytes(), "ü *** ü"),
+            (b"nothing", "nothing"),
+        ] {
+            assert_eq!(hide(printed), shown);
+        }
     }
 
     #[test]

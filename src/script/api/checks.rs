@@ -4,14 +4,15 @@ use rhai::plugin::*;
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::config::Size;
-use crate::recipe::{Check, CheckKind, SizeBound};
+use crate::recipe::{Check, CheckKind, SizeBound, Timeout};
 use crate::script::arguments::{Call, Outcome, raise};
 
-pub const CHECK_OPTIONS: &[&str] = &["name", "stdout", "contains", "exit", "user"];
+pub const CHECK_OPTIONS: &[&str] = &["name", "stdout", "contains", "exit", "user", "timeout"];
 pub const FILE_OPTIONS: &[&str] = &["absent", "contains", "mode", "owner"];
 
-fn add(call: &Call, name: String, kind: CheckKind) {
-    call.recording.lock().checks.push(Check { name, kind, origin: call.origin.clone() });
+fn add(call: &Call, name: String, kind: CheckKind, timeout: Option<Timeout>) {
+    let timeout = timeout.unwrap_or(Timeout::OF_CHECKS);
+    call.recording.lock().checks.push(Check { name, kind, timeout, origin: call.origin.clone() });
 }
 
 /// Reads `< 80MB`; `None` when it is no size.
@@ -29,7 +30,10 @@ pub mod functions {
     /// without the image's entry point and without a network.
     ///
     /// Options: `name` (string), `stdout` (string: the standard output, trimmed, equals it), `contains` (string: in the
-    /// standard output or the standard error), `exit` (int: the expected exit code, 0 unless set), `user` (string).
+    /// standard output or the standard error), `exit` (int: the expected exit code, 0 unless set), `user` (string), `timeout`
+    /// (seconds, or `"30s"`, `"5m"`, `"1h"`: a command that takes longer is ended; 5 minutes unless set).
+    ///
+    /// Errors: a command that prints more than 10 MB.
     ///
     /// ```rhai
     /// check("java -version", #{ contains: "1.8.0" });
@@ -47,7 +51,8 @@ pub mod functions {
             user: options.text("user")?,
             command: command.clone(),
         };
-        add(&call, options.text("name")?.unwrap_or(command), kind);
+        let timeout = options.get("timeout", |call, what, value| call.timeout(what, value))?;
+        add(&call, options.text("name")?.unwrap_or(command), kind, timeout);
         Ok(())
     }
 
@@ -84,7 +89,7 @@ pub mod functions {
             absent,
             path: path.clone(),
         };
-        add(&call, if absent { format!("no {path}") } else { path }, kind);
+        add(&call, if absent { format!("no {path}") } else { path }, kind, None);
         Ok(())
     }
 
@@ -106,7 +111,7 @@ pub mod functions {
             let error = call.error(format!("`{text}` is no size"));
             return Err(raise(error.hint("write `< 80MB` or `< 1.5GiB`")));
         };
-        add(&call, format!("size {text}"), CheckKind::Size(bound));
+        add(&call, format!("size {text}"), CheckKind::Size(bound), None);
         Ok(())
     }
 }

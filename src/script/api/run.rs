@@ -7,7 +7,7 @@ use crate::recipe::{Mount, MountKind, Run, RunNetwork, SecretMount, SecretSource
 use crate::script::arguments::{Call, Outcome, raise};
 use crate::shell::Script;
 
-pub const OPTIONS: &[&str] = &["mounts", "cache", "secrets", "ssh", "network", "user", "workdir", "env"];
+pub const OPTIONS: &[&str] = &["mounts", "cache", "secrets", "ssh", "network", "user", "workdir", "env", "timeout"];
 pub const SECRET_OPTIONS: &[&str] = &["env", "file", "target"];
 const MOUNT_KEYS: &[&str] = &["type", "source", "target", "id"];
 
@@ -54,6 +54,7 @@ fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> 
         user: options.owner("user")?,
         workdir: options.get("workdir", |call, what, value| call.absolute(what, value))?,
         env: options.get("env", variables)?.unwrap_or_default(),
+        timeout: options.get("timeout", |call, what, value| call.timeout(what, value))?,
     })
 }
 
@@ -149,7 +150,8 @@ pub mod functions {
     /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
     /// the ssh agent), `network` (`"default"`, `"none"` or `"host"`, which needs consent), `user` (string), `workdir` (absolute
-    /// path), `env` (map: for these commands only).
+    /// path), `env` (map: for these commands only), `timeout` (seconds, or `"5m"`: a step that takes longer is ended; in `f3s watch`,
+    /// a command of it).
     ///
     /// ```rhai
     /// run("adduser -D app");
@@ -205,7 +207,10 @@ pub mod functions {
 
     /// Returns a handle on a secret, for the option `secrets` of `run`.
     ///
-    /// While the command runs the value is a file, and afterwards it is nowhere: in no image, log, label or fingerprint.
+    /// While the command runs the value is a file, and afterwards it is nowhere: in no image, log, label or fingerprint, and
+    /// the engine keeps no history of the build. Where a command prints it, `***` is shown, line by line of the value. That
+    /// cannot be done to what is shorter than four characters, is encoded (base64, URLs, JSON), or is printed in parts or with
+    /// something in between: such commands should print nothing.
     ///
     /// A file outside of the project needs the user's consent, see `--allow read=PATH`; of variables `f3s plan -v` tells.
     ///

@@ -14,3 +14,4 @@ const WINDOW: u32 = (1 << 31) - 1;
 pub use filesync::{Content, Entry, Files, changed, received};
 pub use session::Offer;
 pub use solve::{Builder, Request};
+pub use status::late;

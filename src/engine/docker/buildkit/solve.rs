@@ -123,15 +123,23 @@ impl Builder {
                 // What the engine says of a step comes before how it ended.
                 biased;
                 Some(status) = statuses.recv() => progress.hear(status),
-                result = &mut solve => break Some(result),
-                () = cancel.cancelled() => break None,
-                _ = clock.tick() => progress.tick(),
+                result = &mut solve => break Ok(result),
+                () = cancel.cancelled() => break Err(EngineError::Cancelled),
+                _ = clock.tick() => {
+                    progress.tick();
+                    if let Some(late) = progress.late() {
+                        break Err(late);
+                    }
+                }
             }
         };
-        let Some(result) = result else {
-            watching.abort();
-            session.end().await;
-            return Err(EngineError::Cancelled);
+        let result = match result {
+            Ok(result) => result,
+            Err(ended) => {
+                watching.abort();
+                session.end().await;
+                return Err(ended);
+            }
         };
         // The stream ends by itself once the build has ended; its last messages tell what failed.
         let drain = async {
@@ -192,6 +200,8 @@ fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, 
         frontend_attrs: attributes,
         // A base may bring instructions of its own that ask for it (`ONBUILD`).
         entitlements: if options.access.host_network { vec!["network.host".to_owned()] } else { Vec::new() },
+        // The history keeps what steps print, and so what they print of a secret; before 23.0 there is none.
+        internal: !image.secrets.is_empty(),
         ..SolveRequest::default()
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::docker::output::{Lines, Secrets};
 use crate::event::{Event, Events};
 use crate::harmless::clean;
 use crate::plan::{Instruction, PlannedImage, STEP_MARK};
-use crate::recipe::{Step, StepKind};
+use crate::recipe::{Step, StepKind, Timeout};
 
 /// Lines of a failed step's output that are shown with it.
 const LAST_LINES: usize = 20;
@@ -125,6 +125,19 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Why the build is to be ended: a step takes longer than it may.
+    pub fn late(&self) -> Option<EngineError> {
+        self.running.values().filter(|running| !running.done).find_map(|running| {
+            let step = running.step?;
+            let timeout = self.image.steps[step].kind.run()?.timeout?;
+            (running.since.elapsed() > timeout.duration()).then(|| {
+                let instruction = &self.image.dockerfile.instructions[running.instruction];
+                let error = late(&self.image.steps[step], instruction.commands_of(step), timeout);
+                EngineError::Failed(with_output(error, running.last.iter().map(String::as_str)))
+            })
+        })
+    }
+
     /// The instruction that a vertex' name stands for: `[final 3/6] COPY a /a`, `[3/6] ...`.
     fn instruction_of(&self, name: &str) -> Option<usize> {
         let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
@@ -191,9 +204,7 @@ fn step_failure(
             diagnostic = diagnostic.note(format!("the instruction:\n{}", instruction.text));
         }
     }
-    if !output.is_empty() {
-        diagnostic = diagnostic.note(format!("its last output:\n{}", output.join("\n")));
-    }
+    diagnostic = with_output(diagnostic, output.iter().copied());
     if exit == Some(127) {
         diagnostic = diagnostic.hint("exit code 127: the shell did not find a program");
     }
@@ -202,6 +213,19 @@ fn step_failure(
             diagnostic.hint("this engine is older than 23.0: set `network` in `f3s.toml` for the whole project");
     }
     diagnostic
+}
+
+/// What is said of a step that was ended.
+pub fn late(step: &Step, commands: &[String], timeout: Timeout) -> Diagnostic {
+    let commands = if commands.is_empty() { step.kind.run().map_or(&[][..], |run| &run.commands) } else { commands };
+    Diagnostic::error(format!("a command still runs after {timeout}, its `timeout`: it was ended"))
+        .at(step.origin.clone())
+        .note(format!("the command:\n{}", commands.join("\n")))
+}
+
+fn with_output<'o>(diagnostic: Diagnostic, lines: impl Iterator<Item = &'o str>) -> Diagnostic {
+    let lines: Vec<&str> = lines.collect();
+    if lines.is_empty() { diagnostic } else { diagnostic.note(format!("its last output:\n{}", lines.join("\n"))) }
 }
 
 /// `... exit code: 42`, as every version says.
