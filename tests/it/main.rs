@@ -1,5 +1,7 @@
 //! What f3s says and plans, without engine and network.
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod cli;
 mod completion;
 mod consent;
@@ -15,4 +17,7 @@ mod project;
 mod reference;
 mod rooms;
 mod settings;
+mod shell;
+#[path = "../cases/shell.rs"]
+mod shell_cases;
 mod variants;
