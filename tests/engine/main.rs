@@ -10,6 +10,7 @@ mod connections;
 mod copies;
 mod copies_compared;
 mod copy_cases;
+mod credentials;
 mod docker_build;
 mod door;
 mod failures;
