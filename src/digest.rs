@@ -14,19 +14,28 @@ pub fn of(bytes: impl AsRef<[u8]>) -> String {
 
 /// The digest of a file's content, which is never in memory as a whole.
 pub fn of_file(path: &Path) -> io::Result<String> {
-    let mut file = file::open(path)?;
+    of_reader(&mut file::open(path)?)
+}
+
+/// The digest of all that is still to be read.
+pub fn of_reader(reader: &mut impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
+    // Most files are small: a large buffer for each costs more than reading them.
+    let mut buffer = vec![0; 8 * 1024];
     loop {
-        let read = file.read(&mut buffer)?;
+        let read = reader.read(&mut buffer)?;
         if read == 0 {
             return Ok(hex(hasher.finalize()));
         }
         hasher.update(&buffer[..read]);
+        if read == buffer.len() {
+            buffer.resize(128 * 1024, 0);
+        }
     }
 }
 
 /// The digits of a digest that was made piece by piece.
 pub fn hex(digest: impl AsRef<[u8]>) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -30,6 +30,11 @@ impl ProjectPath {
         Some(ProjectPath(parts.join("/")))
     }
 
+    /// What stands under a name in this folder.
+    pub fn below(&self, name: &str) -> ProjectPath {
+        ProjectPath(if self.0.is_empty() { name.to_owned() } else { format!("{}/{name}", self.0) })
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -186,7 +186,10 @@ impl<'a> ContextBuilder<'a> {
         }
         let walk = Walk { root: root.clone(), at: at.clone(), exclude };
         let before = self.added;
-        let folder = self.add(&walk, &root, &matched, &Matched::default())?;
+        let stat = self.world.stat(&root).map_err(|error| unreadable(&root, &error))?;
+        let mut files = Vec::new();
+        let folder = self.add(&walk, (&root, stat), (&matched, &Matched::default()), &mut files)?;
+        self.files(&walk, files)?;
         if matched.out && self.added == before {
             return Ok(None);
         }
@@ -232,22 +235,32 @@ impl<'a> ContextBuilder<'a> {
         Err(Diagnostic::error(format!("`{path}` is a link that leads in a circle")))
     }
 
+    /// Adds files, which are read all together.
+    fn files(&mut self, walk: &Walk, files: Vec<Found>) -> Result<(), Diagnostic> {
+        let paths: Vec<ProjectPath> = files.iter().map(|file| file.path.clone()).collect();
+        for (Found { path, size, mode }, digest) in files.into_iter().zip(self.world.digests(&paths)) {
+            let digest = digest.map_err(|error| unreadable(&path, &error))?;
+            self.context.entries.insert(walk.at(&path), ContextEntry::File { source: path, size, mode, digest });
+        }
+        Ok(())
+    }
+
     fn put(&mut self, at: String, entry: ContextEntry) {
         self.added += 1;
         self.context.entries.insert(at, entry);
     }
 
-    /// Adds what stands at a path; true for a folder. `ignored`, `excluded`: what the patterns say of it.
+    /// Adds what stands at a path; true for a folder. `matched`: what the patterns say of it, the ignore file's and the
+    /// copy's own. `files`: those that are still to be read.
     fn add(
         &mut self,
         walk: &Walk,
-        path: &ProjectPath,
-        ignored: &Matched,
-        excluded: &Matched,
+        (path, stat): (&ProjectPath, Stat),
+        (ignored, excluded): (&Matched, &Matched),
+        files: &mut Vec<Found>,
     ) -> Result<bool, Diagnostic> {
-        let failed = |error: std::io::Error| unreadable(path, &error);
         let left_out = ignored.out || excluded.out;
-        match self.world.stat(path).map_err(failed)? {
+        match stat {
             Stat::Folder { mode } => {
                 let dead = (ignored.out && !self.ignored.may_except_below(path.as_str()))
                     || (excluded.out && !walk.exclude.may_except_below(walk.below(path)));
@@ -255,11 +268,11 @@ impl<'a> ContextBuilder<'a> {
                     return Ok(true);
                 }
                 let before = self.added;
-                for name in self.world.list(path).map_err(failed)? {
-                    let below = ProjectPath::join(path.as_str(), &name).expect("a name in a folder");
+                for (name, stat) in self.world.scan(path).map_err(|error| unreadable(path, &error))? {
+                    let below = path.below(&name);
                     let ignored = self.ignored.below(ignored, below.as_str());
                     let excluded = walk.exclude.below(excluded, walk.below(&below));
-                    self.add(walk, &below, &ignored, &excluded)?;
+                    self.add(walk, (&below, stat), (&ignored, &excluded), files)?;
                 }
                 // One that is left out is there for what is excepted in it.
                 if !path.as_str().is_empty() && (!left_out || self.added > before) {
@@ -269,9 +282,8 @@ impl<'a> ContextBuilder<'a> {
             }
             _ if left_out => Ok(false),
             Stat::File { size, mode } => {
-                let digest = self.world.digest(path).map_err(failed)?;
-                let entry = ContextEntry::File { source: path.clone(), size, mode, digest };
-                self.put(walk.at(path), entry);
+                self.added += 1;
+                files.push(Found { path: path.clone(), size, mode });
                 Ok(false)
             }
             Stat::Other => {
@@ -303,6 +315,13 @@ const OWN: &str = ".f3s";
 
 /// Links that are followed before they are taken for a circle.
 const MAX_LINKS: u32 = 40;
+
+/// A file that is still to be read.
+struct Found {
+    path: ProjectPath,
+    size: u64,
+    mode: u32,
+}
 
 /// One copy while its files are collected.
 struct Walk {

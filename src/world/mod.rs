@@ -26,8 +26,16 @@ pub trait World: Send + Sync {
     fn stat(&self, path: &ProjectPath) -> io::Result<Stat>;
     /// The names in a folder, sorted.
     fn list(&self, path: &ProjectPath) -> io::Result<Vec<String>>;
+    /// What stands in a folder, by name, sorted: `list`, and `stat` of each.
+    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<(String, Stat)>> {
+        self.list(path)?.into_iter().map(|name| self.stat(&path.below(&name)).map(|stat| (name, stat))).collect()
+    }
     /// SHA-256 of a file's content, 64 lower-case hexadecimal digits; reads a file that did not change only once.
     fn digest(&self, path: &ProjectPath) -> io::Result<String>;
+    /// The digests of many files.
+    fn digests(&self, paths: &[ProjectPath]) -> Vec<io::Result<String>> {
+        paths.iter().map(|path| self.digest(path)).collect()
+    }
     /// A host variable; `None` when unset or not UTF-8.
     fn env(&self, name: &str) -> Option<String>;
     /// The paths that were read, listed or looked for so far.

@@ -1,70 +1,36 @@
 //! The world of a real run: the project's folder on disk. Digests of unchanged files come from a cache that is keyed
 //! by what `stat` says, as git's index is.
 
+mod digests;
+mod folder;
+mod identity;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{Stat, World};
 use crate::digest;
 use crate::file;
-use crate::folders;
 use crate::path::ProjectPath;
+use digests::Digests;
+use folder::Folder;
+use identity::Identity;
+pub use identity::Stamp;
 
-/// A file whose time stamp is this young when it is read may change again within the same tick of the clock: its
-/// digest is not kept ("racy git").
-const RACY_NANOSECONDS: i128 = 2_000_000_000;
+/// So many files at least are worth a thread.
+const FILES_OF_A_THREAD: usize = 64;
 
 /// The project's folder.
 pub struct Disk {
     root: PathBuf,
     /// As what each path was found first.
     reads: Mutex<BTreeMap<ProjectPath, Stamp>>,
-    digests: Mutex<Digests>,
-}
-
-/// What `stat` says of a file: when none of it changed, the content did not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
-    size: u64,
-    inode: u64,
-    modified: i128,
-    changed: i128,
-}
-
-impl Identity {
-    fn of(metadata: &std::fs::Metadata) -> Identity {
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        Identity {
-            size: metadata.size(),
-            inode: metadata.ino(),
-            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-/// What stands at a path, as far as can be told without reading it; a link is not followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp(Option<Identity>);
-
-impl Stamp {
-    pub fn of(path: &Path) -> Stamp {
-        Stamp(std::fs::symlink_metadata(path).ok().map(|metadata| Identity::of(&metadata)))
-    }
-}
-
-#[derive(Default)]
-struct Digests {
-    /// Where the cache is kept between runs; `None` keeps it in memory only.
-    file: Option<PathBuf>,
-    known: BTreeMap<PathBuf, (Identity, String)>,
-    grown: bool,
+    digests: RwLock<Digests>,
 }
 
 impl Disk {
@@ -73,18 +39,9 @@ impl Disk {
     ///
     /// Errors: `root` does not exist.
     pub fn new(root: &Path, cache: Option<&Path>) -> io::Result<Disk> {
-        let file = cache.map(|folder| folder.join("digests.json"));
-        // A cache that cannot be read is an empty cache.
-        let known = file
-            .as_deref()
-            .and_then(|file| std::fs::read(file).ok())
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default();
-        Ok(Disk {
-            root: root.canonicalize()?,
-            reads: Mutex::default(),
-            digests: Mutex::new(Digests { file, known, grown: false }),
-        })
+        let root = root.canonicalize()?;
+        let digests = RwLock::new(Digests::load(&root, cache));
+        Ok(Disk { root, reads: Mutex::default(), digests })
     }
 
     pub fn root(&self) -> &Path {
@@ -134,6 +91,51 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// The root as it is now: a project may be removed and made again while f3s watches.
+    fn open_root(&self) -> io::Result<OwnedFd> {
+        use rustix::fs::{Mode, OFlags};
+        Ok(rustix::fs::open(&self.root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    fn known(&self, path: &str, identity: &Identity) -> Option<String> {
+        let digests = self.digests.read().unwrap_or_else(PoisonError::into_inner);
+        digests.get(path, identity).map(str::to_owned)
+    }
+
+    /// The digest of an open file, and its identity.
+    fn digest_of(&self, path: &ProjectPath, mut file: File) -> io::Result<String> {
+        let identity = Identity::from(&file.metadata()?);
+        let digest = digest::of_reader(&mut file)?;
+        let mut digests = self.digests.write().unwrap_or_else(PoisonError::into_inner);
+        digests.keep(path.as_str(), identity, &digest);
+        Ok(digest)
+    }
+
+    /// The digests of files that mostly lie in the same folders.
+    fn digests_of(&self, root: &OwnedFd, paths: &[ProjectPath]) -> Vec<io::Result<String>> {
+        let mut open: Option<(&str, Option<Folder>)> = None;
+        let mut digests = Vec::with_capacity(paths.len());
+        for path in paths {
+            if open.as_ref().is_none_or(|(at, _)| *at != path.folder()) {
+                let folder = ProjectPath::join(path.folder(), "").expect("a folder of the project");
+                open = Some((path.folder(), Folder::open(root.as_fd(), &folder)));
+            }
+            let folder = open.as_ref().and_then(|(_, folder)| folder.as_ref());
+            let looked = folder.and_then(|folder| Some((folder, folder.look(path.file_name()).ok()?)));
+            digests.push(match looked {
+                Some((folder, (Stat::File { .. }, identity))) => match self.known(path.as_str(), &identity) {
+                    Some(digest) => Ok(digest),
+                    None => folder.file(path.file_name()).and_then(|file| self.digest_of(path, file)),
+                },
+                // Links, and what went away meanwhile.
+                _ => self.digest(path),
+            });
+        }
+        digests
+    }
+}
+
 impl World for Disk {
     fn read(&self, path: &ProjectPath) -> io::Result<Arc<[u8]>> {
         Ok(file::read(&self.locate_target(path)?)?.into())
@@ -169,26 +171,55 @@ impl World for Disk {
         Ok(names)
     }
 
+    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<(String, Stat)>> {
+        let folder = match Folder::open(self.open_root()?.as_fd(), path) {
+            Some(folder) => folder,
+            None => Folder::at(&self.locate_target(path)?)?,
+        };
+        let mut found = Vec::new();
+        let mut stamps = vec![(path.clone(), folder.stamp())];
+        for name in folder.names()? {
+            match folder.look(&name) {
+                Ok((stat, identity)) => {
+                    stamps.push((path.below(&name), Stamp::known(Some(identity))));
+                    found.push((name, stat));
+                }
+                // It went away meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut reads = self.reads.lock().unwrap();
+        for (path, stamp) in stamps {
+            reads.entry(path).or_insert(stamp);
+        }
+        Ok(found)
+    }
+
     fn digest(&self, path: &ProjectPath) -> io::Result<String> {
-        let full = self.locate_target(path)?;
-        let metadata = std::fs::metadata(&full)?;
+        let file = file::open(&self.locate_target(path)?)?;
+        let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
         }
-        let identity = Identity::of(&metadata);
-        if let Some((known, digest)) = self.digests.lock().unwrap().known.get(&full)
-            && *known == identity
-        {
-            return Ok(digest.clone());
+        match self.known(path.as_str(), &Identity::from(&metadata)) {
+            Some(digest) => Ok(digest),
+            None => self.digest_of(path, file),
         }
-        let digest = digest::of_file(&full)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
-        if now - identity.modified.max(identity.changed) > RACY_NANOSECONDS {
-            let mut digests = self.digests.lock().unwrap();
-            digests.known.insert(full, (identity, digest.clone()));
-            digests.grown = true;
+    }
+
+    fn digests(&self, paths: &[ProjectPath]) -> Vec<io::Result<String>> {
+        let Ok(root) = self.open_root() else { return paths.iter().map(|path| self.digest(path)).collect() };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = paths.len().div_ceil(threads).max(FILES_OF_A_THREAD);
+        if paths.len() <= share {
+            return self.digests_of(&root, paths);
         }
-        Ok(digest)
+        std::thread::scope(|scope| {
+            let shares: Vec<_> =
+                paths.chunks(share).map(|paths| scope.spawn(|| self.digests_of(&root, paths))).collect();
+            shares.into_iter().flat_map(|share| share.join().expect("hashing does not panic")).collect()
+        })
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -203,27 +234,17 @@ impl World for Disk {
 impl Drop for Disk {
     /// Keeps the digests for the next run. A cache that cannot be written costs time, nothing else.
     fn drop(&mut self) {
-        let digests = self.digests.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (true, Some(file)) = (digests.grown, &digests.file) else { return };
-        // Other projects keep theirs here, too; what is gone is worth nothing to anybody.
-        digests.known.retain(|path, _| path.exists());
-        if let Err(error) = write_atomically(file, &digests.known) {
-            tracing::debug!(%error, file = %file.display(), "the digests of files could not be kept");
+        let digests = self.digests.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = digests.save(&self.root) {
+            tracing::debug!(%error, "the digests of files could not be kept");
         }
     }
 }
 
-fn write_atomically(file: &Path, known: &BTreeMap<PathBuf, (Identity, String)>) -> io::Result<()> {
-    let folder = file.parent().expect("the cache file stands in a folder");
-    folders::make(folder)?;
-    let mut next = tempfile::NamedTempFile::new_in(folder)?;
-    next.write_all(&serde_json::to_vec(known)?)?;
-    next.persist(file)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     fn path(text: &str) -> ProjectPath {
@@ -267,9 +288,9 @@ mod tests {
         let second = Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap();
         assert_ne!(first, second);
         // Both times the file was too young to be trusted; now what was kept is believed, whatever it is.
-        std::thread::sleep(std::time::Duration::from_nanos(RACY_NANOSECONDS as u64));
+        std::thread::sleep(std::time::Duration::from_nanos(digests::RACY_NANOSECONDS as u64));
         assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), second);
-        let kept = cache.path().join("digests.json");
+        let kept = std::fs::read_dir(cache.path().join("digests")).unwrap().next().unwrap().unwrap().path();
         let text = std::fs::read_to_string(&kept).unwrap();
         std::fs::write(&kept, text.replace(&second, &first)).unwrap();
         assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), first);
@@ -281,5 +302,33 @@ mod tests {
         let world = Disk::new(folder.path(), None).unwrap();
         assert_eq!(world.read(&path("absent")).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(world.reads().contains(&path("absent")));
+    }
+
+    #[test]
+    fn a_folder_is_seen_at_once_as_it_is_name_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("a/sub")).unwrap();
+        for number in 0..300 {
+            std::fs::write(root.join(format!("a/{number}")), number.to_string()).unwrap();
+        }
+        std::os::unix::fs::symlink("0", root.join("a/link")).unwrap();
+        std::os::unix::fs::symlink("a", root.join("to")).unwrap();
+        std::os::unix::fs::symlink("/etc", root.join("far")).unwrap();
+        let world = Disk::new(root, None).unwrap();
+        for way in ["a", "to"] {
+            let scanned = world.scan(&path(way)).unwrap();
+            let names: Vec<String> = scanned.iter().map(|(name, _)| name.clone()).collect();
+            assert_eq!(names, world.list(&path(way)).unwrap());
+            let paths: Vec<ProjectPath> = names.iter().map(|name| path(&format!("{way}/{name}"))).collect();
+            let digests = world.digests(&paths);
+            for ((path, (_, stat)), digest) in paths.iter().zip(scanned).zip(digests) {
+                assert_eq!(world.stat(path).unwrap(), stat, "{path}");
+                assert_eq!(world.digest(path).ok(), digest.ok(), "{path}");
+            }
+        }
+        assert!(world.reads().contains(&path("a/17")) && world.reads().contains(&path("a")));
+        assert_eq!(world.scan(&path("far")).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(world.scan(&path("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
