@@ -76,6 +76,10 @@ impl Engine for Fake {
         Ok(())
     }
 
+    async fn triggers(&self, _: &ImageRef) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let mut images = self.images.lock().unwrap();
         assert!(images.values().any(|image| image == id), "tagged before it was built");

@@ -101,6 +101,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Removes containers of checks whose process was killed.
     fn sweep(&self) -> impl Future<Output = Result<(), EngineError>> + Send;
 
+    /// What an image makes those who build on it do (`ONBUILD`); nothing for one that is not there.
+    fn triggers(&self, image: &ImageRef) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+
     /// Gives the image with this id a further reference.
     fn tag(&self, id: &str, to: &ImageRef) -> impl Future<Output = Result<(), EngineError>> + Send;
 

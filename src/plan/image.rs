@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Context, Dockerfile, Fingerprint, Instruction, Mark, Marks};
+use crate::diagnostic::Origin;
 use crate::recipe::{Artifact, Check, ImageKey, ImageRef, SecretMount, Step};
 
 /// What will happen to an image.
@@ -62,6 +63,8 @@ pub struct PlannedImage {
     pub context: Context,
     /// Images of registries that must be on the engine before the build.
     pub external: Vec<ImageRef>,
+    /// Those among them that a stage rests on, and the line that says so.
+    pub bases: Vec<(ImageRef, Origin)>,
     pub artifacts: Vec<Artifact>,
     pub secrets: Vec<SecretMount>,
     pub ssh: bool,

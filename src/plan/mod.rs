@@ -231,6 +231,7 @@ impl Planner<'_> {
             dockerfile,
             context,
             external,
+            bases: recipe.external_bases().map(|(image, origin)| (image.clone(), origin.clone())).collect(),
             artifacts: recipe.artifacts().into_iter().cloned().collect(),
             secrets,
             ssh,

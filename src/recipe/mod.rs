@@ -129,6 +129,14 @@ impl Recipe {
         needs
     }
 
+    /// The images of registries that a stage rests on, in call order.
+    pub fn external_bases(&self) -> impl Iterator<Item = (&ImageRef, &Origin)> {
+        self.all_stages().filter_map(|stage| match &stage.base.from {
+            BaseRef::External(image) => Some((image, &stage.base.origin)),
+            BaseRef::Recipe(_) | BaseRef::Scratch => None,
+        })
+    }
+
     /// The images of registries that this one needs, in call order.
     pub fn external_images(&self) -> Vec<(&ImageRef, &Origin)> {
         let mut images = Vec::new();

@@ -186,3 +186,23 @@ fn a_step_that_takes_longer_than_it_may_is_ended() {
     project.f3s(&["build"]).fails(1, &words);
     wait_until("the step has ended", || !runs(&sleep));
 }
+
+#[test]
+fn a_base_with_steps_for_its_children_is_refused_at_its_line() {
+    let project = Project::new();
+    let layer = project.path().join("layer.tar");
+    std::fs::write(&layer, [0; 1024]).unwrap();
+    let image = format!("{}:1", project.image("triggers"));
+    let change = ["--change", "ONBUILD COPY a.txt /", "--change", "ONBUILD RUN true", "--change", "ENV X=1"];
+    project.docker(&[&["import"], &change[..], &[layer.to_str().unwrap(), &image]].concat());
+    project.recipe("a", "base(\"scratch\");\nlabel(\"a\", \"b\");\n");
+    project.recipe("b", &format!("// First.\nbase(\"{image}\");\nlabel(\"a\", \"b\");\n"));
+    let failed = project.f3s(&["build", "--keep-going"]);
+    failed.fails(
+        1,
+        &["which f3s does not run", "ONBUILD COPY a.txt /", "ONBUILD RUN true", "b.rhai:2", "built 1, failed 1"],
+    );
+    // Its files may be taken.
+    project.recipe("b", &format!("base(\"scratch\");\ncopy(\"/\", \"/all/\", #{{ from: \"{image}\" }});\n"));
+    assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1, up to date 1");
+}

@@ -184,6 +184,14 @@ impl Engine for Docker {
         leftovers::remove(&self.client).await
     }
 
+    async fn triggers(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
+        match self.client.inspect_image(&image.to_string()).await {
+            Ok(found) => Ok(found.config.and_then(|config| config.on_build).unwrap_or_default()),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Vec::new()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {
         let tag = to.tag.as_deref().unwrap_or("latest");
         let options = TagImageOptionsBuilder::new().repo(&to.repository()).tag(tag).build();

@@ -1,5 +1,6 @@
 //! The scheduler: downloads, builds, checks, tags and pushes a plan on an engine.
 
+mod bases;
 mod downloads;
 mod flight;
 mod image;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BuildOptions, Engine, EngineError};
 use crate::artifact::Store;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Origin};
 use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
@@ -69,6 +70,8 @@ struct Run<'a, E> {
     turns: Vec<watch::Sender<Turn>>,
     /// The ids of the images that are there.
     ids: Vec<OnceLock<String>>,
+    /// Images of registries on which none can be built, and why.
+    refused: BTreeMap<ImageRef, EngineError>,
     outcome: Mutex<Outcome>,
 }
 
@@ -98,6 +101,7 @@ pub async fn execute<E: Engine>(
         stop: cancel.child_token(),
         turns: plan.images.iter().map(|_| watch::Sender::new(Turn::Waiting)).collect(),
         ids: plan.images.iter().map(|image| image.id.clone().map(OnceLock::from).unwrap_or_default()).collect(),
+        refused: bases::refused(engine, plan).await,
         outcome: Mutex::default(),
     };
     flights.downloads.start(store, &plan.images, events);
@@ -141,6 +145,12 @@ impl<E: Engine> Run<'_, E> {
     async fn make(&self, index: usize, image: &PlannedImage) -> Result<(), EngineError> {
         if let Some(error) = image.external.iter().find_map(|external| self.options.missing.get(external)) {
             return Err(error.clone());
+        }
+        let refused = |(base, origin): &(ImageRef, Origin)| Some(self.refused.get(base)?.clone().located(origin));
+        if image.action == Action::Build
+            && let Some(error) = image.bases.iter().find_map(refused)
+        {
+            return Err(error);
         }
         if image.action == Action::UpToDate {
             self.count(|summary| summary.up_to_date += 1);

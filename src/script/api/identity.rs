@@ -39,7 +39,8 @@ pub mod functions {
     /// `reference` is the name of another recipe (`"jmeter-base"`: f3s builds it first), an image of a registry with
     /// its tag or digest (`"alpine:3.13"`), or `"scratch"`. For a recipe, `params` binds its parameters.
     ///
-    /// Errors: a bare name that is no recipe; a second base.
+    /// Errors: a bare name that is no recipe; a second base; while building, an image with `ONBUILD` steps, which would see
+    /// another build context than the one that they were written for.
     ///
     /// ```rhai
     /// base("alpine:3.13");
