@@ -9,7 +9,7 @@ help:
 	@echo "make lab       run the lab in the foreground, to try the ten recipes by hand"
 	@echo "make lab-up    start the lab; then: . target/lab/env"
 	@echo "make lab-down  end it"
-	@echo "make bench     measure planning (beside a peer) and watch mode"
+	@echo "make bench     measure planning (beside a peer), watch mode and large folders"
 
 demo:
 	@scripts/demo/demo.sh
@@ -33,3 +33,4 @@ lab-down:
 bench:
 	@benches/plan.sh
 	@benches/watch.sh
+	@benches/copy.sh

@@ -206,3 +206,21 @@ fn a_base_with_steps_for_its_children_is_refused_at_its_line() {
     project.recipe("b", &format!("base(\"scratch\");\ncopy(\"/\", \"/all/\", #{{ from: \"{image}\" }});\n"));
     assert_eq!(project.f3s(&["build"]).ok().summary(), "built 1, up to date 1");
 }
+
+#[test]
+fn a_pipe_that_takes_a_file_s_place_during_a_build_ends_it() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let command = format!("sleep 4.{}", std::process::id());
+    project.file("f", "planned");
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{command}\");\n"));
+    project.recipe("b", "base(\"@a\");\ncopy(\"../f\", \"/f\");\n");
+    let running = project.start(&["build"]);
+    wait_until("the first image is built", || runs(&command));
+    let file = project.path().join("f");
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    project.wait(running).fails(1, &["-b`", "f` cannot be read: it is neither file nor folder nor link"]);
+}
