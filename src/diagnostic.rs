@@ -229,8 +229,14 @@ impl Sources {
 
 /// The candidate nearest to a mistyped name, if any is near enough to be what was meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Far longer or shorter is far away: comparing takes as long as both lengths multiplied.
+    let length = name.chars().count();
+    let is_near = |candidate: &&str| {
+        length.abs_diff(candidate.chars().count()) * 3 <= length.max(candidate.chars().count()).max(3)
+    };
     candidates
         .into_iter()
+        .filter(is_near)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance * 3 <= name.chars().count().max(candidate.chars().count()).max(3))
         .min()

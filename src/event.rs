@@ -169,6 +169,10 @@ pub enum Event {
     Mistaken {
         diagnostics: Vec<Diagnostic>,
     },
+    /// What scripts say that is probably not meant so; the run goes on.
+    Warned {
+        diagnostics: Vec<Diagnostic>,
+    },
     /// A line that the command of `f3s watch --exec` wrote.
     CommandOutput {
         line: String,
@@ -214,6 +218,7 @@ impl Event {
             | Event::Paused
             | Event::Changed { .. }
             | Event::Mistaken { .. }
+            | Event::Warned { .. }
             | Event::CommandOutput { .. }
             | Event::Superseded
             | Event::Finished(_) => None,

@@ -60,6 +60,7 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
     let (graph, sources) = project.load(&args.select)?;
     let access = project.consent(&graph, &sources, Asking::OnTerminal)?;
     let (events, speaker) = Speaker::start(args.flags.progress, global, &project.location(), &sources);
+    warn(graph.warnings(), &events);
     let result = block_on(async {
         let cancel = CancellationToken::new();
         tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
@@ -148,6 +149,13 @@ pub async fn hold(engine: &Docker, events: &Events) -> Result<Hold, Failure> {
         let _ = events.send(Event::Note { message });
     })
     .await
+}
+
+/// Says what scripts probably do not mean.
+pub fn warn(diagnostics: Vec<Diagnostic>, events: &Events) {
+    if !diagnostics.is_empty() {
+        let _ = events.send(Event::Warned { diagnostics });
+    }
 }
 
 /// How many images are made at the same time, if somebody said so.

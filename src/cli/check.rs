@@ -1,7 +1,7 @@
 //! `f3s check`: everything that can be wrong without an engine.
 
 use super::args::{Global, Select};
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::output;
 use super::project::Project;
 use crate::plan::{PlanOptions, Present};
@@ -17,9 +17,12 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
+    let warnings = graph.warnings();
+    say(&warnings, &sources, global);
     let steps: usize = plan.images.iter().map(|image| image.steps.len()).sum();
     let checks: usize = plan.images.iter().map(|image| image.checks.len()).sum();
     let images = count(plan.images.len(), "image");
-    output::note(&format!("{images}, {}, {}: no mistakes", count(steps, "step"), count(checks, "check")));
+    let found = if warnings.is_empty() { "no mistakes".to_owned() } else { count(warnings.len(), "warning") };
+    output::note(&format!("{images}, {}, {}: {found}", count(steps, "step"), count(checks, "check")));
     Ok(())
 }

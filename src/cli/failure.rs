@@ -60,15 +60,20 @@ impl Failure {
             }
             Failure::Wrong(all, sources) => (&all.0[..], sources),
         };
-        let mut text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
-        if let Some(service) = Service::of_environment() {
-            text = service.tamed(&text);
-            if service == Service::GitHub {
-                text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
-            }
-        }
-        let _ = anstream::stderr().write_all(text.as_bytes());
+        say(diagnostics, sources, global);
     }
+}
+
+/// Says diagnostics on standard error.
+pub fn say(diagnostics: &[Diagnostic], sources: &Sources, global: &Global) {
+    let mut text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
+    if let Some(service) = Service::of_environment() {
+        text = service.tamed(&text);
+        if service == Service::GitHub {
+            text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
+        }
+    }
+    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// An input or output error of the command itself.

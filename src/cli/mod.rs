@@ -22,6 +22,7 @@ mod output;
 mod plan;
 mod project;
 mod prune;
+mod repository;
 mod seal;
 mod settings;
 mod signals;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::args::{Format, Global, Select};
 use super::consent::{described, printable};
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::project::Project;
 use super::{build, output, seal};
 use crate::consent::{self, Want};
@@ -71,6 +71,7 @@ struct Step<'a> {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
+    say(&graph.warnings(), &sources, global);
     let family = consent::of_family(&graph, &project.root);
     let wants = match args.verbose {
         true => Some(wanted(&project, &family)?),

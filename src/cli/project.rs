@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::args::{Global, Select};
 use super::failure::Failure;
-use super::{consent, settings};
+use super::{consent, repository, settings};
 use crate::config::Config;
 use crate::consent::{Allowance, Want};
 use crate::diagnostic::{Diagnostic, Sources};
@@ -172,7 +172,8 @@ impl Project {
         present: &Present,
         options: &PlanOptions,
     ) -> Result<Plan, Failure> {
-        let options = PlanOptions { project: Some(self.root.to_string_lossy().into_owned()), ..options.clone() };
+        let project = Some(self.root.to_string_lossy().into_owned());
+        let options = PlanOptions { project, repository: repository::of(&self.root), ..options.clone() };
         pipeline::plan(graph, present, &*self.world, &self.config, &options)
             .map_err(|mistakes| Failure::Wrong(mistakes, sources.clone()))
     }

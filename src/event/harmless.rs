@@ -49,7 +49,9 @@ impl Event {
             }
             Event::Note { message } => *message = text(message),
             Event::Changed { what, clear: _ } => clean([what]),
-            Event::Mistaken { diagnostics } => diagnostics.iter_mut().for_each(clean_diagnostic),
+            Event::Mistaken { diagnostics } | Event::Warned { diagnostics } => {
+                diagnostics.iter_mut().for_each(clean_diagnostic)
+            }
             Event::CommandOutput { line } => clean([line]),
             Event::Started { images: _, to_build: _ } | Event::Paused | Event::Superseded | Event::Finished(_) => {}
         }

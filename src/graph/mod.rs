@@ -25,6 +25,20 @@ pub struct Node {
 }
 
 impl Graph {
+    /// What is probably not meant as it is written, each once, in the order of the scripts.
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        let mut warnings: Vec<Diagnostic> = Vec::new();
+        for warning in self.images.iter().flat_map(|node| &node.recipe.warnings) {
+            // Every variant says the same.
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+        let place = |warning: &Diagnostic| warning.origin.as_ref().map(|origin| origin.place.clone());
+        warnings.sort_by_key(place);
+        warnings
+    }
+
     /// Errors, reported together: a cycle (all of it), an edge to a recipe with several variants, two images with
     /// one reference.
     pub fn new(family: Family) -> Result<Graph, Diagnostics> {

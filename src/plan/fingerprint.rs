@@ -17,7 +17,7 @@ const VERSION: &str = "f3s fingerprint 2";
 pub struct Fingerprint(String);
 
 /// What an image is made of. Tags, checks, comments, places in scripts and labels that f3s
-/// adds are not among it.
+/// adds are not among it. A host variable is where a recipe uses it, and nowhere else.
 pub struct Inputs<'a> {
     /// Holds the parents' internal references, and so their fingerprints.
     pub dockerfile: &'a Dockerfile,
@@ -26,7 +26,6 @@ pub struct Inputs<'a> {
     pub description: &'a str,
     /// External images with their id on the engine, where it has them.
     pub external: &'a [(ImageRef, Option<String>)],
-    pub host_env: &'a [(String, String)],
     pub source_date_epoch: Option<i64>,
 }
 
@@ -48,10 +47,6 @@ impl Inputs<'_> {
         for (reference, id) in self.external {
             field(&reference.to_string());
             field(id.as_deref().unwrap_or_default());
-        }
-        for (name, value) in self.host_env {
-            field(name);
-            field(value);
         }
         field(&self.source_date_epoch.map(|epoch| epoch.to_string()).unwrap_or_default());
         Fingerprint(crate::digest::hex(hasher.finalize()))

@@ -2,13 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use crate::path::ProjectPath;
+use serde::Serialize;
+
 use crate::recipe::Recipe;
-use crate::world::World;
 
 const PREFIX: &str = "org.opencontainers.image.";
 
-/// `base`: the reference of what the image rests on and its digest, if known. `source`: where the project is kept.
+/// Where the project is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Repository {
+    /// The URL of its remote, without credentials.
+    pub url: String,
+    /// The project's folder in it; empty for the repository's own.
+    pub folder: String,
+}
+
+impl Repository {
+    /// What tells the project from others of the repository, and of others.
+    pub fn project(&self) -> String {
+        if self.folder.is_empty() { self.url.clone() } else { format!("{}//{}", self.url, self.folder) }
+    }
+}
+
+/// `base`: the reference of what the image rests on and its digest, if known. `source`: the URL of the project's repository.
+///
+/// What the image would inherit is its base's: the title, the description and the base of that one would be wrong, and are
+/// said to be nothing where there are none. Where the sources of an image are is another matter: it is left as it is unless it
+/// is known, since the base's are most of it.
 pub fn added(
     recipe: &Recipe,
     base: Option<(String, Option<String>)>,
@@ -16,48 +36,15 @@ pub fn added(
 ) -> BTreeMap<String, String> {
     let from_scratch = base.is_none();
     let (name, digest) = base.unzip();
-    // An image from `scratch` says so: it would inherit nothing, but a reader of labels cannot know.
     let values = [
-        ("title", recipe.name.clone()),
-        ("description", recipe.description.clone()),
-        ("source", source.unwrap_or_default().to_owned()),
-        ("base.name", name.unwrap_or_else(|| "scratch".to_owned())),
-        ("base.digest", digest.flatten().unwrap_or_default()),
+        ("title", Some(recipe.name.clone())),
+        ("description", Some(recipe.description.clone())),
+        ("source", source.map(str::to_owned)),
+        // An image from `scratch` says so: it would inherit nothing, but a reader of labels cannot know.
+        ("base.name", Some(name.unwrap_or_else(|| "scratch".to_owned()))),
+        ("base.digest", Some(digest.flatten().unwrap_or_default())),
     ];
-    // What is not known is said to be nothing: otherwise the image would inherit what its base says of itself.
-    let said = values.into_iter().filter(|(_, value)| !value.is_empty() || !from_scratch);
+    let said = values.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    let said = said.filter(|(_, value)| !value.is_empty() || !from_scratch);
     said.map(|(key, value)| (format!("{PREFIX}{key}"), value)).collect()
-}
-
-/// The URL of the remote `origin` of the project's git repository, without credentials.
-pub fn source(world: &dyn World) -> Option<String> {
-    let path = ProjectPath::join("", ".git/config")?;
-    let bytes = world.read(&path).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != "[remote \"origin\"]").skip(1);
-    let line = lines.by_ref().take_while(|line| !line.starts_with('[')).find(|line| line.starts_with("url"))?;
-    let (_, url) = line.split_once('=')?;
-    Some(without_credentials(url.trim()))
-}
-
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}/{path}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::Memory;
-
-    #[test]
-    fn the_source_is_the_origin_without_credentials() {
-        let config =
-            "[core]\n\tbare = false\n[remote \"origin\"]\n\turl = https://me:token@example.com/team/images.git\n";
-        let world = Memory::new().file(".git/config", config);
-        assert_eq!(source(&world).as_deref(), Some("https://example.com/team/images.git"));
-        assert_eq!(source(&Memory::new()), None);
-    }
 }

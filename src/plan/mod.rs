@@ -18,6 +18,7 @@ pub use dockerfile::{Dockerfile, Instruction};
 pub use fingerprint::Fingerprint;
 pub use image::{Action, PlannedImage, Purpose};
 pub use internal::{Internal, Mark, Marks, Seal};
+pub use labels::Repository;
 pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
 
@@ -53,6 +54,8 @@ pub struct PlanOptions {
     pub released: BTreeMap<String, Fingerprint>,
     /// Leave out all checks.
     pub unchecked: bool,
+    /// Where the project is kept, if that is known.
+    pub repository: Option<Repository>,
     /// What tells the project from others on the same engine, where its repository does not: its folder.
     pub project: Option<String>,
     /// The user's key: without it nothing that the engine has is believed to be f3s's.
@@ -78,7 +81,6 @@ impl Plan {
             config,
             options,
             ignored: ignore::of_project(world)?,
-            source: labels::source(world),
             network: network(config)?,
         };
         // `None` for an image that failed, or that rests on one: independent mistakes are reported together.
@@ -146,8 +148,6 @@ struct Planner<'a> {
     config: &'a Config,
     options: &'a PlanOptions,
     ignored: Patterns,
-    /// Where the project's sources are, for the label.
-    source: Option<String>,
     network: RunNetwork,
 }
 
@@ -159,7 +159,8 @@ impl Planner<'_> {
         let References { all: references, pushes, skipped: push_skipped } =
             References::of(recipe, self.config.registry.as_deref()).map_err(|error| vec![error])?;
         let base = self.base_of(node, &|index| &other(index).image);
-        let labels = labels::added(recipe, base, self.source.as_deref());
+        let repository = self.options.repository.as_ref();
+        let labels = labels::added(recipe, base, repository.map(|repository| repository.url.as_str()));
         let parent = |key: &_| {
             let Planned { image, user, workdir, shell } = other(self.graph.resolve(key));
             let (internal, user) = (image.internal.clone(), user.clone());
@@ -184,15 +185,13 @@ impl Planner<'_> {
             context: &context,
             description: if recipe.is_described { &recipe.description } else { "" },
             external: &known,
-            host_env: &recipe.host_env,
             source_date_epoch: self.options.source_date_epoch,
         };
         let fingerprint = inputs.fingerprint();
         let internal = internal::reference(recipe, &fingerprint);
         let checks = self.checks(node, &fingerprint);
-        let project = self.source.as_ref().filter(|_| self.options.project.is_some()).or(self.options.project.as_ref());
-        let about =
-            [(Mark::Checked, described(&checks)), (Mark::Of, project.cloned()), (Mark::Pushed, destinations(&pushes))];
+        let project = repository.map(Repository::project).or_else(|| self.options.project.clone());
+        let about = [(Mark::Checked, described(&checks)), (Mark::Of, project), (Mark::Pushed, destinations(&pushes))];
         let marks = Marks::new(self.options.seal.as_ref(), &internal, about);
         let decision = action::Decision {
             present: self.present,

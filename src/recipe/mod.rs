@@ -23,7 +23,7 @@ pub use timeout::Timeout;
 
 use serde::Serialize;
 
-use crate::diagnostic::{Origin, Place};
+use crate::diagnostic::{Diagnostic, Origin, Place};
 
 /// One image of the family: a recipe with its parameters bound, as its script described it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,8 +49,10 @@ pub struct Recipe {
     pub checks: Vec<Check>,
     /// Destinations in call order.
     pub pushes: Vec<Push>,
-    /// Host variables that `env_var()` read, with the value it returned: part of the fingerprint.
+    /// Host variables that `env_var()` read, with the value it returned.
     pub host_env: Vec<(String, String)>,
+    /// What is probably not meant as it is written, in call order.
+    pub warnings: Vec<Diagnostic>,
     /// Where `name()` or `tag()` was called, else the start of the file: what a clash of references points at.
     pub identity: Place,
 }

@@ -141,7 +141,7 @@ impl<W: Write + Send> Report for Ci<W> {
                 self.images.entry(image.clone()).or_default().extend(failed);
                 [self.end_group(image), self.failure(diagnostic)].concat()
             }
-            (Event::Mistaken { diagnostics }, _) => {
+            (Event::Mistaken { diagnostics } | Event::Warned { diagnostics }, _) => {
                 diagnostics.iter().flat_map(|diagnostic| self.failure(diagnostic)).collect()
             }
             (Event::Finished(_), _) => [self.end_all_groups(), self.lines(event)].concat(),

@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin as Header, Renderer, Snippet};
 
+use super::excerpt::{Excerpt, shortened};
 use crate::diagnostic::{Diagnostic, Place, Severity, Sources};
 use crate::harmless;
 
@@ -35,7 +36,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()));
+    let mut group = Group::with_title(level.primary_title(shortened(&diagnostic.message)));
     if let Some(origin) = &diagnostic.origin {
         let mut places = vec![(&origin.place, diagnostic.label.clone(), AnnotationKind::Primary)];
         let related = diagnostic.related.iter();
@@ -48,8 +49,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
             group = add_snippet(group, file, &places, sources);
         }
     }
-    group = group.elements(diagnostic.notes.iter().map(|note| Level::NOTE.message(note.as_str())));
-    group.elements(diagnostic.hints.iter().map(|hint| Level::HELP.message(hint.as_str())))
+    group = group.elements(diagnostic.notes.iter().map(|note| Level::NOTE.message(shortened(note))));
+    group.elements(diagnostic.hints.iter().map(|hint| Level::HELP.message(shortened(hint))))
 }
 
 type Marked<'a> = (&'a Place, String, AnnotationKind);
@@ -69,14 +70,21 @@ fn by_file(places: Vec<Marked<'_>>) -> Vec<(&str, Vec<Marked<'_>>)> {
 fn add_snippet<'a>(group: Group<'a>, file: &'a str, places: &[Marked<'a>], sources: &'a Sources) -> Group<'a> {
     match sources.get(file).filter(|text| !text.is_empty()) {
         Some(text) => {
-            let text = harmless::source(&text);
-            let snippet: Snippet<'a, Annotation<'a>> =
-                Snippet::source(text.clone()).path(harmless::line(file)).fold(true);
+            let marked: Vec<&Place> = places.iter().map(|(place, ..)| *place).collect();
+            let excerpt = Excerpt::new(&harmless::source(&text).into(), &marked);
+            let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(excerpt.text.to_string()).fold(true);
             let annotations = places.iter().map(|(place, label, kind)| {
-                let annotation = kind.span(span(&text, place));
+                let annotation = kind.span(span(&excerpt.text, &excerpt.place(place)));
                 if label.is_empty() { annotation } else { annotation.label(label.clone()) }
             });
-            group.element(snippet.annotations(annotations))
+            let first = places[0].0;
+            // Where columns are others the place is said beside.
+            if excerpt.has_moved(first.line) {
+                let header =
+                    Header::path(harmless::line(file)).line(first.line as usize).char_column(first.column as usize);
+                return group.element(header).element(snippet.annotations(annotations));
+            }
+            group.element(snippet.path(harmless::line(file)).annotations(annotations))
         }
         None => {
             let place = places[0].0;
@@ -110,6 +118,17 @@ fn span(text: &str, place: &Place) -> std::ops::Range<usize> {
 mod tests {
     use super::*;
     use crate::diagnostic::{Call, Origin};
+
+    #[test]
+    fn a_long_line_is_cut_around_the_caret_and_the_place_stays() {
+        let mut sources = Sources::default();
+        sources.insert("a.rhai", format!("x\n{}apk([\"curl\"]);{}\n", "-".repeat(70_000), "+".repeat(70_000)));
+        let error = Diagnostic::error("wrong").at(Place::new("a.rhai", 2, 70_001)).note("y".repeat(100_000));
+        let drawn = render(&[error], &sources, Style::PLAIN);
+        assert!(drawn.contains("--> a.rhai:2:70001\n"), "{drawn}");
+        assert!(drawn.len() < 3000 && drawn.contains("-apk([\"curl\"]);+"), "{drawn}");
+        assert!(drawn.contains(&format!("{}^^^\n", " ".repeat(63))), "{drawn}");
+    }
 
     #[test]
     fn draws_the_line_the_chain_and_the_remedy() {

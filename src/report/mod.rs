@@ -2,6 +2,7 @@
 
 mod ci;
 pub mod diagnostic;
+mod excerpt;
 mod json;
 mod live;
 mod logs;

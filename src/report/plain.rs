@@ -191,7 +191,7 @@ impl<W: Write + Send> Report for Plain<W> {
                 let clear = if *clear { CLEAR } else { "" };
                 let _ = writeln!(self.out, "{clear}{what}");
             }
-            Event::Mistaken { diagnostics } => {
+            Event::Mistaken { diagnostics } | Event::Warned { diagnostics } => {
                 let _ = write!(self.out, "{}", diagnostic::render(diagnostics, &self.sources, self.style));
             }
             Event::CommandOutput { line } => self.line("exec", &format!("| {line}")),

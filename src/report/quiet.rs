@@ -25,7 +25,9 @@ impl<W: Write + Send> Report for Quiet<W> {
             Event::ImageFailed { diagnostic, .. } | Event::PushFailed { diagnostic, .. } => {
                 diagnostic::render(std::slice::from_ref(&**diagnostic), &self.sources, self.style)
             }
-            Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
+            Event::Mistaken { diagnostics } | Event::Warned { diagnostics } => {
+                diagnostic::render(diagnostics, &self.sources, self.style)
+            }
             Event::ImageSkipped { image, because } => format!("{image}  skipped: {because}\n"),
             Event::Pushed { reference, digest, .. } => format!("pushed {reference}@{digest}\n"),
             Event::PushSkipped { because, .. } => format!("not pushed: {because}\n"),

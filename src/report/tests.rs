@@ -61,7 +61,8 @@ fn next(last: Option<&Event>) -> Option<Event> {
         Event::Note { .. } => Event::Paused,
         Event::Paused => Event::Changed { what: hostile(), clear: false },
         Event::Changed { .. } => Event::Mistaken { diagnostics: vec![*diagnostic] },
-        Event::Mistaken { .. } => Event::CommandOutput { line },
+        Event::Mistaken { diagnostics } => Event::Warned { diagnostics: diagnostics.clone() },
+        Event::Warned { .. } => Event::CommandOutput { line },
         Event::CommandOutput { .. } => Event::Superseded,
         Event::Superseded => Event::Finished(Summary::default()),
         Event::Finished(_) => return None,
@@ -159,7 +160,7 @@ fn github_reads_no_commands_but_f3s_own() {
     let names: Vec<String> = commands(&text).into_iter().map(|(name, _)| name).collect();
     let count = |wanted: &str| names.iter().filter(|name| *name == wanted).count();
     assert_eq!(names.len(), count("group") + count("endgroup") + count("error"), "{names:?}\n{text}");
-    assert_eq!((count("error"), count("group")), (3, count("endgroup")), "{text}");
+    assert_eq!((count("error"), count("group")), (4, count("endgroup")), "{text}");
 
     // In every format that can be asked for there.
     for format in ["plain", "quiet", "json"] {

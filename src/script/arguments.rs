@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, EvalAltResult, Map, NativeCallContext};
 
+use super::api::literal::Literal;
 use super::origin;
 use super::recorder::Recording;
 use crate::diagnostic::{Diagnostic, Origin, nearest};
@@ -51,8 +52,8 @@ pub fn with_article(name: &str) -> String {
 impl<'a, 'c> Call<'a, 'c> {
     pub fn new(ctx: &'a NativeCallContext<'c>) -> Self {
         let recording = Recording::of(ctx);
-        let file = recording.lock().file.clone();
-        Call { ctx, recording, origin: origin::of_call(ctx, &file) }
+        let origin = origin::of_call(ctx, &recording.lock().definitions);
+        Call { ctx, recording, origin }
     }
 
     pub fn function(&self) -> &str {
@@ -74,15 +75,24 @@ impl<'a, 'c> Call<'a, 'c> {
     }
 
     /// Records a step with the call that the user wrote as its summary.
-    pub fn record(&self, kind: StepKind) {
-        let mut recorder = self.recording.lock();
-        let summary = origin::summary(&recorder.sources, &self.origin.place);
-        recorder.record(kind, summary, self.origin.clone());
+    pub fn record(&self, kind: StepKind) -> Outcome<()> {
+        self.recording.lock().record(kind, self.origin.clone()).map_err(|error| raise(*error))
+    }
+
+    /// Counts what is recorded beside steps.
+    pub fn count(&self, what: &str) -> Outcome<()> {
+        self.recording.lock().count(what, &self.origin).map_err(|error| raise(*error))
     }
 
     pub fn string(&self, what: &str, value: &Dynamic) -> Outcome<String> {
-        let text =
-            if value.is_char() { value.as_char().ok().map(String::from) } else { value.clone().into_string().ok() };
+        let literal = value.clone().try_cast::<Literal>().map(|literal| literal.0);
+        let text = if literal.is_some() {
+            literal
+        } else if value.is_char() {
+            value.as_char().ok().map(String::from)
+        } else {
+            value.clone().into_string().ok()
+        };
         match text {
             Some(text) if text.contains('\0') => self.fail(format!("the {what} of `{}` holds a NUL", self.function())),
             Some(text) => Ok(text),
@@ -188,7 +198,7 @@ impl<'a, 'c> Call<'a, 'c> {
         if let Ok(value) = value.as_int() {
             return Ok(Value::Int(value));
         }
-        if value.is_string() || value.is_char() {
+        if value.is_string() || value.is_char() || value.is::<Literal>() {
             return Ok(Value::Text(self.string(what, value)?));
         }
         self.wrong_type(what, "a string, an int or a bool", value)
@@ -226,7 +236,9 @@ impl<'a, 'c> Call<'a, 'c> {
     pub fn owner(&self, what: &str, value: &Dynamic) -> Outcome<String> {
         let owner = if value.is_int() { value.to_string() } else { self.text(what, value)? };
         let part = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            !part.is_empty()
+                && !part.starts_with('-')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
         };
         if owner.split(':').count() > 2 || !owner.split(':').all(part) {
             let error = self.error(format!("the {what} of `{}` is no owner: `{owner}`", self.function()));

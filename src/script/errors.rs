@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
+use super::interpreter::{MAX_COLLECTION, MAX_STRING};
+use super::meter::{Excess, MAX_MEMORY};
+use super::origin::Definitions;
 use super::{library, origin};
 use crate::diagnostic::{Call, Diagnostic, Origin, Place};
 
@@ -92,7 +95,7 @@ fn first_lower(text: &str) -> String {
 }
 
 /// Diagnostics of an error that ended a run. `main` is the recipe's file.
-pub fn of_running(main: &str, error: EvalAltResult) -> Vec<Diagnostic> {
+pub fn of_running(main: &str, definitions: &Definitions, error: EvalAltResult) -> Vec<Diagnostic> {
     // Outermost first: each call holds the error of what it called.
     let mut calls: Vec<Call> = Vec::new();
     let mut file: Arc<str> = main.into();
@@ -100,11 +103,11 @@ pub fn of_running(main: &str, error: EvalAltResult) -> Vec<Diagnostic> {
     loop {
         match error {
             EvalAltResult::ErrorInFunctionCall(function, source, inner, position) => {
-                if !position.is_none() && !function.starts_with("anon$") {
+                if !position.is_none() && !origin::is_closure(&function) {
                     calls.push(Call { function: function.as_str().into(), place: origin::place(&file, position) });
                 }
                 if !source.is_empty() {
-                    file = source.as_str().into();
+                    file = definitions.file_of(&function, &source);
                 }
                 error = *inner;
             }
@@ -125,7 +128,10 @@ pub fn of_running(main: &str, error: EvalAltResult) -> Vec<Diagnostic> {
                 return vec![Diagnostic::error(message).at(located(&file, position, calls))];
             }
             error => {
+                let ends =
+                    !matches!(error, EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorTerminated(..));
                 let position = error.position();
+                let position = if ends { position } else { position.or_else(definitions.busy()) };
                 let origin = located(&file, position, calls);
                 return vec![plain(error).at(origin)];
             }
@@ -165,7 +171,24 @@ fn plain(error: EvalAltResult) -> Diagnostic {
             };
             Diagnostic::error(message)
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => Diagnostic::error(format!("too large: {}", first_lower(&what))),
+        EvalAltResult::ErrorDataTooLarge(what, _) if what.contains("string") => {
+            Diagnostic::error(format!("a text has more than {} MB", MAX_STRING / 1_000_000))
+                .hint("large content is a file: `copy` it, or `download` it")
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            let what = if what.contains("map") { "map" } else { "list" };
+            Diagnostic::error(format!("a {what} has more than {MAX_COLLECTION} items"))
+                .hint("look for a loop without an end; recipes describe images, they do not compute")
+        }
+        EvalAltResult::ErrorTooManyVariables(_) => Diagnostic::error("there are too many variables"),
+        EvalAltResult::ErrorTerminated(excess, _) if excess.clone().try_cast() == Some(Excess::Memory) => {
+            Diagnostic::error(format!("the script takes more than {} MB of memory", MAX_MEMORY / 1_000_000))
+                .label("it is not done here")
+                .hint("look for a loop that makes ever larger values; large content is a file: `copy` it")
+        }
+        EvalAltResult::ErrorTerminated(..) => Diagnostic::error("the script does not end")
+            .label("still running here after a second of processor time")
+            .hint("look for a loop without an end; recipes describe images, they do not compute"),
         error => {
             let text = error.to_string();
             // The position stands beside the caret already.

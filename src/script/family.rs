@@ -9,10 +9,10 @@ use super::interpreter::{Interpreter, STACK};
 use super::lint::Lint;
 use super::recorder::{Bindings, Project};
 use super::selection::{self, RecipeFile};
-use super::{Request, Setting, library};
+use super::{Request, Setting, library, meter};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Place, Sources, nearest};
-use crate::recipe::{Family, ImageKey, Recipe, Value};
+use crate::recipe::{Family, ImageKey, Param, Recipe, Value};
 use crate::world::{Tracked, World};
 
 /// One edge to follow: its key, and the place that named it (`None` for the request itself).
@@ -40,7 +40,7 @@ pub fn load(
     let mut errors: Vec<Diagnostic> = Vec::new();
     let mut pending: Vec<Edge> = asked.iter().map(|file| (ImageKey::plain(&file.name), None)).collect();
     let mut followed: BTreeSet<ImageKey> = pending.iter().map(|(key, _)| key.clone()).collect();
-    while !pending.is_empty() {
+    'families: while !pending.is_empty() {
         let results = loader.evaluate_all(&pending, sources);
         let mut next: Vec<Edge> = Vec::new();
         for ((key, from), result) in pending.into_iter().zip(results) {
@@ -55,6 +55,10 @@ pub fn load(
             for recipe in &recipes {
                 for (need, origin) in recipe.needs() {
                     if followed.insert(need.clone()) {
+                        if followed.iter().filter(|other| other.recipe == need.recipe).count() > MAX_VARIANTS {
+                            errors.push(too_many(&need.recipe, origin.clone()));
+                            break 'families;
+                        }
                         next.push((need.clone(), Some(origin.clone())));
                     }
                 }
@@ -73,6 +77,12 @@ pub fn load(
         asked.iter().flat_map(|file| family.edges.get(&ImageKey::plain(&file.name)).cloned().unwrap_or_default());
     family.asked = keys.collect();
     Ok(family)
+}
+
+fn too_many(recipe: &str, origin: Origin) -> Diagnostic {
+    let message = format!("recipe `{recipe}` is named with more than {MAX_VARIANTS} sets of parameters");
+    let error = Diagnostic::error(message).at(origin).label("this one would be the next");
+    error.hint("does it rest on itself, each time with other parameters?")
 }
 
 /// Parameters that an edge binds and the recipe does not declare.
@@ -216,14 +226,19 @@ impl<'a> Loader<'a> {
             Ok(Err(_)) => return failed(format!("`{file}` is not UTF-8")),
             Err(error) => return failed(format!("`{file}` cannot be read: {error}")),
         };
+        meter::start();
         let bindings = Bindings { edge: key.params.clone(), set: self.settings(&key.recipe), axes: BTreeMap::new() };
         let first = interpreter.evaluate(project, &key.recipe, file, &text, bindings.clone(), sources)?;
-        let variants = variants(&first, &bindings);
-        if variants.len() > MAX_VARIANTS {
-            let message = format!("the recipe makes {} variants; the limit is {MAX_VARIANTS}", variants.len());
+        let axes = open_axes(&first, &bindings);
+        // The product of many long lists is counted before it is made.
+        let count = axes.iter().try_fold(1usize, |count, axis| count.checked_mul(axis.choices.len()));
+        if count.is_none_or(|count| count > MAX_VARIANTS) {
+            let count = count.map_or_else(|| "too many".to_owned(), |count| count.to_string());
+            let message = format!("the recipe makes {count} variants; the limit is {MAX_VARIANTS}");
             let error = Diagnostic::error(message).at(first.identity.clone());
             return Err(vec![error.hint("`--set NAME=VALUE` narrows a parameter to one of its values")]);
         }
+        let variants = variants(&axes);
         let mut recipes = vec![first];
         for axes in variants.into_iter().skip(1) {
             let bindings = Bindings { axes, ..bindings.clone() };
@@ -245,12 +260,15 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Every combination of the values of the axes that are not bound, the one of all first values first.
-fn variants(first: &Recipe, bindings: &Bindings) -> Vec<BTreeMap<String, Value>> {
-    let open = first.params.iter().filter(|param| {
-        param.axis && !bindings.edge.contains_key(&param.name) && !bindings.set.contains_key(&param.name)
-    });
-    open.fold(vec![BTreeMap::new()], |combinations, axis| {
+/// The axes that are not bound.
+fn open_axes(first: &Recipe, bindings: &Bindings) -> Vec<Param> {
+    let is_bound = |name: &String| bindings.edge.contains_key(name) || bindings.set.contains_key(name);
+    first.params.iter().filter(|param| param.axis && !is_bound(&param.name)).cloned().collect()
+}
+
+/// Every combination of the values of the axes, the one of all first values first.
+fn variants(axes: &[Param]) -> Vec<BTreeMap<String, Value>> {
+    axes.iter().fold(vec![BTreeMap::new()], |combinations, axis| {
         let extend = |combination: &BTreeMap<String, Value>| {
             let combination = combination.clone();
             axis.choices.iter().map(move |choice| {

@@ -9,7 +9,7 @@ use rhai::{AST, Dynamic, Engine, OptimizationLevel};
 use super::lint::Lint;
 use super::modules::ProjectModules;
 use super::recorder::{Bindings, Project, Recording};
-use super::{api, errors, library};
+use super::{api, errors, library, meter};
 use crate::diagnostic::{Diagnostic, Place, Sources};
 use crate::harmless;
 use crate::recipe::Recipe;
@@ -20,8 +20,11 @@ pub const MAX_SCRIPT: usize = 256 * 1024;
 const MAX_OPERATIONS: u64 = 5_000_000;
 const MAX_CALL_DEPTH: usize = 64;
 const MAX_EXPRESSION_DEPTH: usize = 64;
-const MAX_STRING: usize = 4 * 1024 * 1024;
-const MAX_COLLECTION: usize = 100_000;
+/// Bytes of one text, and of all texts in a list or map.
+pub const MAX_STRING: usize = 16_000_000;
+/// Items of a list or map, with those of the lists and maps in it.
+pub const MAX_COLLECTION: usize = 10_000;
+const MAX_VARIABLES: usize = 1_000;
 /// Bytes of stack for a thread that parses and runs scripts: the depths above need some 10 MiB in a debug build.
 pub const STACK: usize = 32 * 1024 * 1024;
 
@@ -44,6 +47,10 @@ pub fn engine() -> Engine {
     engine.set_max_string_size(MAX_STRING);
     engine.set_max_array_size(MAX_COLLECTION);
     engine.set_max_map_size(MAX_COLLECTION);
+    engine.set_max_variables(MAX_VARIABLES);
+    engine.on_progress(|operations| meter::excess(operations).map(Dynamic::from));
+    // The fast ones would join nothing to a text without asking.
+    engine.set_fast_operators(false);
     // `eval` would hide calls from the lint; `try` would swallow diagnostics.
     for keyword in ["eval", "try", "catch"] {
         engine.disable_symbol(keyword);
@@ -95,15 +102,19 @@ impl Interpreter {
         let ast = Interpreter::compile(&self.engine, &self.lint, file, text)?;
         let recording = Recording::new(project.clone(), bindings, stem, file);
         recording.lock().sources.insert(file, text);
+        recording.lock().definitions.add(file, &ast);
         self.engine.set_default_tag(recording.clone().into_tag());
         self.engine.set_module_resolver(ProjectModules::new(recording.clone(), self.lint.clone()));
         let result = self.engine.run_ast(&ast);
         self.engine.set_default_tag(Dynamic::UNIT);
         let mut recorder = recording.lock();
         sources.extend(&recorder.sources);
+        if let Some(error) = recorder.refused.take() {
+            return Err(vec![error]);
+        }
         match result {
             Ok(()) => recorder.finish(&header(text)).map_err(|error| vec![*error]),
-            Err(error) => Err(errors::of_running(file, *error)),
+            Err(error) => Err(errors::of_running(file, &recorder.definitions, *error)),
         }
     }
 }

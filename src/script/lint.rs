@@ -9,6 +9,9 @@ use super::reference::FunctionDoc;
 use super::{api, library, origin, reference};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 
+/// A script with more mistakes is no script; looking for what was meant takes time.
+const MAX_MISTAKES: usize = 100;
+
 /// What is known of all functions that a recipe may call.
 pub struct Lint {
     /// Host and library functions with the numbers of arguments they take.
@@ -45,6 +48,9 @@ impl Lint {
         let variables = variables(ast);
         let mut mistakes = self.shadowing(file, text, ast);
         ast.walk(&mut |path: &[ASTNode]| {
+            if mistakes.len() >= MAX_MISTAKES {
+                return false;
+            }
             if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = path.last()
                 && call.op_token.is_none()
                 && call.namespace.is_empty()
@@ -63,6 +69,9 @@ impl Lint {
     fn shadowing(&self, file: &str, text: &str, ast: &AST) -> Vec<Diagnostic> {
         let mut mistakes = Vec::new();
         for function in ast.iter_fn_def() {
+            if mistakes.len() >= MAX_MISTAKES {
+                break;
+            }
             let name = function.name.as_str();
             let whose = match () {
                 () if self.ours.contains_key(name) || self.helpers.contains(name) => "f3s",
@@ -210,7 +219,12 @@ pub fn unterminated_comment(file: &str, text: &str) -> Option<Diagnostic> {
             } else if c == end {
                 quote = None;
             }
-        } else if c == '#' && opened.is_empty() && is_raw_text(&chars) {
+        } else if c == '#' && opened.is_empty() && !is_raw_text(&chars) {
+            // All signs in a row are looked at once.
+            while chars.next_if_eq(&'#').is_some() {
+                column += 1;
+            }
+        } else if c == '#' && opened.is_empty() {
             // `#"..."#`, with as many `#` behind as before.
             let mut fence = String::from("\"#");
             while chars.peek() == Some(&'#') {

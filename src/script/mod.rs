@@ -8,6 +8,7 @@ mod family;
 mod interpreter;
 mod library;
 mod lint;
+mod meter;
 mod modules;
 mod origin;
 mod recorder;

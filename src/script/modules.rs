@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use rhai::{EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{AST, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::arguments::raise;
 use super::errors::Many;
@@ -56,6 +56,33 @@ impl ProjectModules {
     }
 }
 
+impl ProjectModules {
+    /// Notes what a module defines.
+    fn examine(&self, file: &str, ast: AST) -> Result<AST, Box<EvalAltResult>> {
+        let mut recorder = self.recording.lock();
+        if let Some(position) = recorder.definitions.twin(&ast) {
+            let error =
+                Diagnostic::error(format!("`{}` holds the same function, at the same line and column", recorder.file));
+            let error = error.at(origin::place(file, position)).label("the two cannot be told apart");
+            return Err(raise(error.hint("move one of them, by a line or a blank")));
+        }
+        recorder.definitions.add(file, &ast);
+        Ok(ast)
+    }
+}
+
+/// Makes the closures that functions of a module return known to whoever imports it.
+fn hand_out_closures(module: &mut Module, ast: &AST) {
+    let closures = ast.iter_fn_def().filter(|function| origin::is_closure(&function.name));
+    for closure in closures {
+        // Rhai calculates the same one for every module.
+        let hash = Module::new().set_script_fn(closure.clone());
+        #[expect(deprecated, reason = "registering anew would lose the environment of the module")]
+        module.update_fn_namespace(hash, FnNamespace::Global);
+    }
+    module.build_index();
+}
+
 impl ModuleResolver for ProjectModules {
     fn resolve(
         &self,
@@ -76,7 +103,15 @@ impl ModuleResolver for ProjectModules {
         written: &str,
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        let importer = global.source().map_or_else(|| self.recording.lock().file.to_string(), str::to_owned);
+        let importer = {
+            let recorder = self.recording.lock();
+            // The frames of the functions that run tell nothing of a module's own top level.
+            let running = recorder.definitions.file_of_running(global.debugger().call_stack());
+            let source = global.source().unwrap_or(&recorder.file);
+            let is_handed =
+                global.debugger().call_stack().last().and_then(|frame| frame.source.as_deref()) == Some(source);
+            running.filter(|_| is_handed).map_or_else(|| source.to_owned(), |file| file.to_string())
+        };
         let place = origin::place(&importer, position);
         let (file, text) = self.read(&importer, written, place.clone()).map_err(|error| raise(*error))?;
         {
@@ -93,7 +128,12 @@ impl ModuleResolver for ProjectModules {
                 let many = Many(Arc::new(mistakes));
                 EvalAltResult::ErrorRuntime(rhai::Dynamic::from(many), Position::NONE).into()
             })
-            .and_then(|ast| Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast));
+            .and_then(|ast| self.examine(&file, ast))
+            .and_then(|ast| {
+                let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast)?;
+                hand_out_closures(&mut module, &ast);
+                Ok(module)
+            });
         self.importing.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
         module.map(Shared::new)
     }

@@ -1,34 +1,122 @@
 //! Where a host call comes from: the user's line, the calls through library functions, the call's own text.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rhai::{NativeCallContext, Position};
+use rhai::debugger::CallStackFrame;
+use rhai::{AST, ASTNode, Expr, NativeCallContext, Position, Stmt};
 
 use super::library;
-use crate::diagnostic::{Call, Origin, Place, Sources};
+use crate::diagnostic::{Call, Origin, Place};
 
 /// The longest summary of a step, in characters.
 const SUMMARY_LENGTH: usize = 60;
+/// How many characters of a call are looked at for it: white space may be among them.
+const LONGEST_CALL: usize = 4000;
 
 /// The place of `position` in `file`; the start of the file where Rhai knows no position.
 pub fn place(file: &str, position: Position) -> Place {
     Place::new(file, position.line().unwrap_or(1) as u32, position.position().unwrap_or(1).max(1) as u32)
 }
 
-/// The origin of the host call that is running. `main` is the recipe's file.
+/// True for the name that Rhai gives a closure.
+pub fn is_closure(function: &str) -> bool {
+    function.starts_with("anon$")
+}
+
+/// Which file of a recipe defines which functions. Rhai runs a function of the recipe that was handed to a module, closure
+/// or not, under the module's name.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    /// The recipe's file.
+    main: Arc<str>,
+    by_file: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Where the values of `"${..}"` stand.
+    interpolated: BTreeMap<Arc<str>, BTreeSet<Position>>,
+    /// Where a loop stands in the recipe that looks into lists or maps: Rhai does not say where that is.
+    looking: Option<Position>,
+}
+
+impl Definitions {
+    pub fn new(main: &str) -> Definitions {
+        Definitions { main: main.into(), ..Definitions::default() }
+    }
+
+    pub fn add(&mut self, file: &str, ast: &AST) {
+        let names = ast.iter_fn_def().map(|function| function.name.to_string()).collect();
+        self.by_file.insert(file.into(), names);
+        let mut positions = BTreeSet::new();
+        let mut looking = self.looking;
+        ast.walk(&mut |path: &[ASTNode]| {
+            if let Some(ASTNode::Expr(Expr::InterpolatedString(parts, _))) = path.last() {
+                positions.extend(parts.iter().map(Expr::position));
+            }
+            if let Some(ASTNode::Expr(Expr::Index(..) | Expr::Dot(..))) = path.last()
+                && *file == *self.main
+                && let Some(outer) = path.iter().rev().find_map(loop_of)
+            {
+                looking.get_or_insert(outer);
+            }
+            true
+        });
+        self.interpolated.insert(file.into(), positions);
+        self.looking = looking;
+    }
+
+    /// Where a script that does not end is probably busy, if Rhai does not know.
+    pub fn busy(&self) -> Position {
+        self.looking.unwrap_or(Position::NONE)
+    }
+
+    pub fn is_interpolated(&self, file: &str, position: Position) -> bool {
+        self.interpolated.get(file).is_some_and(|positions| positions.contains(&position))
+    }
+
+    fn has(&self, file: &str, function: &str) -> bool {
+        self.by_file.get(file).is_some_and(|names| names.contains(function))
+    }
+
+    /// A closure of this script that the recipe holds, too: word for word, and at the same line and column.
+    pub fn twin(&self, ast: &AST) -> Option<Position> {
+        let twin = |name: &str| is_closure(name) && self.has(&self.main, name);
+        ast.iter_fn_def().find(|function| twin(&function.name)).map(|function| function.body.start_position())
+    }
+
+    /// The file that the body of a function stands in, where Rhai ran it under the name of the file `source`.
+    pub fn file_of(&self, function: &str, source: &str) -> Arc<str> {
+        let of_main = self.has(&self.main, function) && (is_closure(function) || !self.has(source, function));
+        if of_main { self.main.clone() } else { source.into() }
+    }
+
+    /// The file of the code that is running, by the debugger's frames.
+    pub fn file_of_running(&self, frames: &[CallStackFrame]) -> Option<Arc<str>> {
+        frames.iter().rev().find_map(|frame| Some(self.file_of(&frame.fn_name, frame.source.as_deref()?)))
+    }
+}
+
+/// Where a loop begins.
+fn loop_of(node: &ASTNode) -> Option<Position> {
+    match node {
+        ASTNode::Stmt(statement @ (Stmt::While(..) | Stmt::Do(..) | Stmt::For(..))) => Some(statement.position()),
+        _ => None,
+    }
+}
+
+/// The origin of the host call that is running.
 ///
-/// The debugger's frames hold the position of each call; the file of that position is the source of the frame before.
-pub fn of_call(ctx: &NativeCallContext, main: &Arc<str>) -> Origin {
+/// The debugger's frames hold the position of each call; the file of that position is that of the frame before.
+pub fn of_call(ctx: &NativeCallContext, definitions: &Definitions) -> Origin {
     let frames = ctx.debugger().map_or(&[][..], |debugger| debugger.call_stack());
     let mut calls: Vec<Call> = Vec::with_capacity(frames.len());
+    let main = &definitions.main;
     let mut file: Arc<str> = main.clone();
     for frame in frames {
         // A closure is called from Rust: it has no position of its own.
-        if !frame.pos.is_none() && !frame.fn_name.starts_with("anon$") {
+        if !frame.pos.is_none() && !is_closure(&frame.fn_name) {
             calls.push(Call { function: frame.fn_name.as_str().into(), place: place(&file, frame.pos) });
         }
         if let Some(source) = &frame.source {
-            file = source.as_str().into();
+            file = definitions.file_of(&frame.fn_name, source);
         }
     }
     let user = calls.iter().rposition(|call| !library::is_library(&call.place.file));
@@ -44,13 +132,13 @@ pub fn enclosing_function(ctx: &NativeCallContext) -> String {
     frames.iter().rev().nth(1).map_or_else(|| ctx.fn_name().to_owned(), |frame| frame.fn_name.to_string())
 }
 
-/// The call at a place as it is written there, on one line and cut to a readable length.
-pub fn summary(sources: &Sources, place: &Place) -> String {
-    let Some(text) = sources.get(&place.file) else { return String::new() };
-    let mut lines = text.lines().skip(place.line as usize - 1);
-    let first: String = lines.next().unwrap_or_default().chars().skip(place.column as usize - 1).collect();
-    let rest = std::iter::once(first.as_str()).chain(lines).collect::<Vec<_>>().join("\n");
-    let call = &rest[..end_of_call(&rest)];
+/// The call at a column of the first line of `text` as it is written there, on one line and cut to a readable length.
+pub fn summary(text: &str, column: u32) -> String {
+    let start = text.char_indices().nth(column as usize - 1).map_or(text.len(), |(at, _)| at);
+    // What is cut off is not looked at.
+    let rest = &text[start..];
+    let rest = &rest[..rest.char_indices().nth(LONGEST_CALL).map_or(rest.len(), |(at, _)| at)];
+    let call = &rest[..end_of_call(rest)];
     let mut words = String::new();
     for word in call.split_whitespace() {
         if !words.is_empty() && !words.ends_with(['(', '[']) {
@@ -103,9 +191,7 @@ mod tests {
     use super::*;
 
     fn summary_of(text: &str) -> String {
-        let mut sources = Sources::default();
-        sources.insert("a.rhai", text);
-        summary(&sources, &Place::new("a.rhai", 1, 1))
+        summary(text, 1)
     }
 
     #[test]

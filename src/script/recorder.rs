@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rhai::{Dynamic, NativeCallContext};
+use rhai::debugger::CallStackFrame;
+use rhai::{Dynamic, NativeCallContext, Position};
 
+use super::origin::{self, Definitions};
 use crate::config::{Checksum, Mirrors};
 use crate::diagnostic::{Diagnostic, Origin, Place, Sources};
 use crate::recipe::{Base, Check, Param, Push, Recipe, Stage, Step, StepKind, Value};
@@ -53,6 +55,7 @@ pub struct Recorder {
     /// The recipe's path and stem.
     pub file: Arc<str>,
     pub stem: String,
+    pub definitions: Definitions,
     /// The text of the recipe and of every module it imported, for summaries of steps.
     pub sources: Sources,
     pub name: Option<(String, Place)>,
@@ -68,7 +71,17 @@ pub struct Recorder {
     pub checks: Vec<Check>,
     pub pushes: Vec<Push>,
     pub host_env: Vec<(String, String)>,
+    pub warnings: Vec<Diagnostic>,
+    /// How many calls recorded something.
+    recorded: usize,
+    /// Where the lines of a source begin, in bytes.
+    lines: BTreeMap<Arc<str>, Vec<usize>>,
+    /// A mistake that Rhai does not hand on.
+    pub refused: Option<Diagnostic>,
 }
+
+/// Steps, checks, parameters and all else that one evaluation records.
+const MAX_RECORDED: usize = 10_000;
 
 /// A shared recorder, as it travels in the engine's tag.
 #[derive(Clone)]
@@ -76,6 +89,7 @@ pub struct Recording(Arc<Mutex<Recorder>>);
 
 impl Recording {
     pub fn new(project: Arc<Project>, bindings: Bindings, stem: &str, file: &str) -> Self {
+        let definitions = Definitions::new(file);
         let file: Arc<str> = file.into();
         let image = OpenStage::new("", Place::start_of(file.clone()).into());
         Recording(Arc::new(Mutex::new(Recorder {
@@ -83,6 +97,7 @@ impl Recording {
             bindings,
             file,
             stem: stem.to_owned(),
+            definitions,
             sources: Sources::default(),
             name: None,
             tags: None,
@@ -95,18 +110,25 @@ impl Recording {
             checks: Vec::new(),
             pushes: Vec::new(),
             host_env: Vec::new(),
+            warnings: Vec::new(),
+            recorded: 0,
+            lines: BTreeMap::new(),
+            refused: None,
         })))
     }
 
     pub fn of(ctx: &NativeCallContext) -> Recording {
-        ctx.tag()
-            .and_then(|tag| tag.read_lock::<Recording>().map(|recording| recording.clone()))
-            .expect("the interpreter sets the tag before it runs a script")
+        Recording::if_any(ctx).expect("the interpreter sets the tag before it runs a script")
     }
 
     /// The recorder. Never held across a call into a script: closures record, too.
     pub fn lock(&self) -> MutexGuard<'_, Recorder> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// As `of`, for what also runs where nothing is recorded.
+    pub fn if_any(ctx: &NativeCallContext) -> Option<Recording> {
+        ctx.tag().and_then(|tag| tag.read_lock::<Recording>().map(|recording| recording.clone()))
     }
 
     pub fn into_tag(self) -> Dynamic {
@@ -119,9 +141,45 @@ impl Recorder {
         self.open.last_mut().expect("the image's own stage is always open")
     }
 
-    pub fn record(&mut self, kind: StepKind, summary: String, origin: Origin) {
+    /// Appends a step. Errors: one too many.
+    pub fn record(&mut self, kind: StepKind, origin: Origin) -> Result<(), Box<Diagnostic>> {
+        self.count("steps", &origin)?;
+        let summary = self.summary(&origin.place);
         let layer = self.layer.clone();
         self.current().steps.push(Step { kind, summary, origin, layer });
+        Ok(())
+    }
+
+    /// Counts what is recorded. Errors: more than any image needs, which is a loop that does not end.
+    pub fn count(&mut self, what: &str, origin: &Origin) -> Result<(), Box<Diagnostic>> {
+        self.recorded += 1;
+        if self.recorded <= MAX_RECORDED {
+            return Ok(());
+        }
+        let error = Diagnostic::error(format!("the recipe has too many {what}")).at(origin.clone());
+        let error = error.label(format!("more than {MAX_RECORDED} calls that record something"));
+        Err(error.hint("look for a loop without an end; `run` takes a list of commands, `copy` one of files").into())
+    }
+
+    /// The call that stands at a place, in few words.
+    fn summary(&mut self, place: &Place) -> String {
+        let Some(text) = self.sources.get(&place.file) else { return String::new() };
+        let starts = self
+            .lines
+            .entry(place.file.clone())
+            .or_insert_with(|| std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect());
+        let start = starts.get(place.line as usize - 1).copied().unwrap_or(text.len());
+        origin::summary(&text[start..], place.column)
+    }
+
+    /// Keeps the mistake of a value that stands in `"${..}"` at this position.
+    pub fn refuse_interpolated(&mut self, error: Diagnostic, frames: &[CallStackFrame], position: Position) {
+        // The last frame is that of the conversion.
+        let callers = frames.split_last().map_or(&[][..], |(_, callers)| callers);
+        let file = self.definitions.file_of_running(callers).unwrap_or_else(|| self.file.clone());
+        if self.refused.is_none() && self.definitions.is_interpolated(&file, position) {
+            self.refused = Some(error.at(origin::place(&file, position)));
+        }
     }
 
     /// Opens a build stage; the stage of the same name or the stage that is still open is the error.
@@ -204,6 +262,7 @@ impl Recorder {
             checks: std::mem::take(&mut self.checks),
             pushes: std::mem::take(&mut self.pushes),
             host_env: std::mem::take(&mut self.host_env),
+            warnings: std::mem::take(&mut self.warnings),
             identity: identity.unwrap_or_else(|| Place::start_of(self.file.clone())),
         })
     }

@@ -6,6 +6,7 @@ mod artifacts;
 mod cases;
 mod checks;
 mod classic;
+mod configuration;
 mod connections;
 mod copies;
 mod copies_compared;

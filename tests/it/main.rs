@@ -3,7 +3,9 @@
 #[path = "../cases/mod.rs"]
 mod cases;
 mod cli;
+mod closures;
 mod completion;
+mod configuration;
 mod consent;
 mod copies;
 mod diagnostics;
@@ -13,6 +15,7 @@ mod fine;
 mod folders;
 mod golden;
 mod library;
+mod limits;
 mod project;
 mod reference;
 mod rooms;
@@ -21,3 +24,4 @@ mod shell;
 #[path = "../cases/shell.rs"]
 mod shell_cases;
 mod variants;
+mod warnings;

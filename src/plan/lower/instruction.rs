@@ -80,14 +80,28 @@ pub fn plain(text: &str) -> Result<String, Diagnostic> {
     Err(error.hint("rename it: letters, digits, spaces and `/._+-@%~:` are usual"))
 }
 
+/// The longest line that BuildKit's reader of Dockerfiles takes, in bytes (`bufio.MaxScanTokenSize`).
+const MAX_LINE: usize = 65_535;
+
 /// The instruction of a step that only sets configuration.
+///
+/// Errors: what no Dockerfile can say.
 pub fn configuration(step: &StepKind, shell: &[String]) -> Result<String, Diagnostic> {
+    let text = configured(step, shell)?;
+    if text.len() > MAX_LINE {
+        let error = Diagnostic::error(format!("this is {} KB in one line of the Dockerfile", text.len() / 1000));
+        let error = error.label(format!("at most {} KB", MAX_LINE / 1000));
+        return Err(error.hint("several calls are several lines; a long text can be a file: `write(..)`"));
+    }
+    Ok(text)
+}
+
+fn configured(step: &StepKind, shell: &[String]) -> Result<String, Diagnostic> {
     Ok(match step {
         StepKind::Env(pairs) => format!("ENV {}", assignments(pairs)?),
         StepKind::Path(folders) => {
             // The one variable that is expanded: the image's own.
-            let folders = quote::double(&folders.join(":"));
-            format!("ENV PATH={}:$PATH\"", folders.trim_end_matches('"'))
+            format!("ENV PATH=\"{}:$PATH\"", quote::escaped(&folders.join(":")))
         }
         StepKind::Label(pairs) => format!("LABEL {}", assignments(pairs)?),
         StepKind::Workdir(path) => format!("WORKDIR {}", quote::expanded(path)),
@@ -103,7 +117,7 @@ pub fn configuration(step: &StepKind, shell: &[String]) -> Result<String, Diagno
         StepKind::StopSignal(signal) => format!("STOPSIGNAL {signal}"),
         StepKind::Healthcheck(None) => "HEALTHCHECK NONE".to_owned(),
         StepKind::Healthcheck(Some(check)) => healthcheck(check, shell),
-        // Here nothing is expanded.
+        // Here nothing is expanded, and nothing quoted.
         StepKind::Author(name) => format!("MAINTAINER {name}"),
         StepKind::Run(_)
         | StepKind::Cleanup(_)
@@ -120,7 +134,7 @@ fn assignments(pairs: &std::collections::BTreeMap<String, String>) -> Result<Str
             let error = Diagnostic::error(format!("the value of `{name}` has a line break"));
             return Err(error.hint("a Dockerfile cannot say that: put the text into a file with `write`"));
         }
-        Ok(format!("{name}={}", quote::double(value)))
+        Ok(format!("{}={}", quote::name(name), quote::double(value)))
     });
     Ok(pairs.collect::<Result<Vec<_>, _>>()?.join(" "))
 }
@@ -128,17 +142,19 @@ fn assignments(pairs: &std::collections::BTreeMap<String, String>) -> Result<Str
 fn words(command: &Command, shell: &[String]) -> String {
     match command {
         Command::Exec(words) => quote::json(words),
-        // The shell form is one line, and does not look like a list.
-        Command::Shell(line)
-            if line.contains('\n')
-                || line.ends_with('\\')
-                || line.contains("<<")
-                || line.trim_start().starts_with('[') =>
-        {
-            quote::json(&shell.iter().chain([line]).collect::<Vec<_>>())
-        }
-        Command::Shell(line) => line.clone(),
+        Command::Shell(line) if is_shell_form(line) => line.clone(),
+        Command::Shell(line) => quote::json(&shell.iter().chain([line]).collect::<Vec<_>>()),
     }
+}
+
+/// True for a command that stands in a Dockerfile as it is: in one line, which is not trimmed, does not go on in the next one,
+/// and looks neither like a list nor like a flag.
+fn is_shell_form(line: &str) -> bool {
+    !line.contains(|c: char| c.is_control())
+        && line.trim() == line
+        && !line.ends_with('\\')
+        && !line.contains("<<")
+        && !line.starts_with(['[', '-'])
 }
 
 fn healthcheck(check: &Healthcheck, shell: &[String]) -> String {

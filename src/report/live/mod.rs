@@ -111,7 +111,9 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             Event::PushSkipped { images, because } => format!("not pushed: {because} ({})\n", images.join(", ")),
             Event::Note { message } => format!("{message}\n"),
             Event::Changed { what, clear } => format!("{}{what}\n", if *clear { CLEAR } else { "" }),
-            Event::Mistaken { diagnostics } => diagnostic::render(diagnostics, &self.sources, self.style),
+            Event::Mistaken { diagnostics } | Event::Warned { diagnostics } => {
+                diagnostic::render(diagnostics, &self.sources, self.style)
+            }
             Event::CommandOutput { line } => format!("{line}\n"),
             Event::Finished(summary) => format!("{}\n", sentence(summary)),
             Event::Started { .. }

@@ -105,6 +105,7 @@ impl State {
             | Event::Paused
             | Event::Changed { .. }
             | Event::Mistaken { .. }
+            | Event::Warned { .. }
             | Event::CommandOutput { .. }
             | Event::Superseded => {}
         }

@@ -189,7 +189,7 @@ pub mod functions {
     pub fn unpack(ctx: NativeCallContext, artifact: Dynamic, folder: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let artifact = super::artifact(&call, &artifact)?;
-        let target = call.absolute("folder", &folder)?;
+        let target = call.absolute_unexpanded("folder", &folder)?;
         let options = call.options(&opts, UNPACK_OPTIONS)?;
         let strip = options.get("strip", |call, what, value| call.int(what, value, 0))?.unwrap_or(0);
         if strip > 100 {
@@ -208,8 +208,7 @@ pub mod functions {
             let error = call.error(format!("`{owner}` is no numeric owner"));
             return Err(raise(error.hint("`unpack` works without the image's user list: write `uid:gid`")));
         }
-        call.record(StepKind::Unpack(Unpack { artifact, target, filter, chown }));
-        Ok(())
+        call.record(StepKind::Unpack(Unpack { artifact, target, filter, chown }))
     }
 
     #[rhai_fn(name = "unpack", return_raw)]
@@ -237,14 +236,13 @@ pub mod functions {
             let error = call.error("a repository is no file");
             return Err(raise(error.hint("bring its files in with `unpack(.., #{ only: [..] })`")));
         }
-        let mut target = call.absolute("path", &path)?;
+        let mut target = call.absolute_unexpanded("path", &path)?;
         if target.ends_with('/') {
             target.push_str(&artifact.name);
         }
         let options = call.options(&opts, PLACE_OPTIONS)?;
         let (chmod, chown) = (options.mode("chmod")?, options.owner("chown")?);
-        call.record(StepKind::Place(PlaceFile { artifact, target, chmod, chown }));
-        Ok(())
+        call.record(StepKind::Place(PlaceFile { artifact, target, chmod, chown }))
     }
 
     #[rhai_fn(name = "place", return_raw)]

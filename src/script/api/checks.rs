@@ -10,9 +10,11 @@ use crate::script::arguments::{Call, Outcome, raise};
 pub const CHECK_OPTIONS: &[&str] = &["name", "stdout", "contains", "exit", "user", "timeout"];
 pub const FILE_OPTIONS: &[&str] = &["absent", "contains", "mode", "owner"];
 
-fn add(call: &Call, name: String, kind: CheckKind, timeout: Option<Timeout>) {
+fn add(call: &Call, name: String, kind: CheckKind, timeout: Option<Timeout>) -> Outcome<()> {
+    call.count("checks")?;
     let timeout = timeout.unwrap_or(Timeout::OF_CHECKS);
     call.recording.lock().checks.push(Check { name, kind, timeout, origin: call.origin.clone() });
+    Ok(())
 }
 
 /// Reads `< 80MB`; `None` when it is no size.
@@ -52,8 +54,7 @@ pub mod functions {
             command: command.clone(),
         };
         let timeout = options.get("timeout", |call, what, value| call.timeout(what, value))?;
-        add(&call, options.text("name")?.unwrap_or(command), kind, timeout);
-        Ok(())
+        add(&call, options.text("name")?.unwrap_or(command), kind, timeout)
     }
 
     #[rhai_fn(name = "check", return_raw)]
@@ -89,8 +90,7 @@ pub mod functions {
             absent,
             path: path.clone(),
         };
-        add(&call, if absent { format!("no {path}") } else { path }, kind, None);
-        Ok(())
+        add(&call, if absent { format!("no {path}") } else { path }, kind, None)
     }
 
     #[rhai_fn(name = "check_file", return_raw)]
@@ -111,7 +111,6 @@ pub mod functions {
             let error = call.error(format!("`{text}` is no size"));
             return Err(raise(error.hint("write `< 80MB` or `< 1.5GiB`")));
         };
-        add(&call, format!("size {text}"), CheckKind::Size(bound), None);
-        Ok(())
+        add(&call, format!("size {text}"), CheckKind::Size(bound), None)
     }
 }

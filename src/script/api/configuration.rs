@@ -5,14 +5,33 @@ use std::collections::BTreeMap;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, NativeCallContext};
 
+use crate::diagnostic::nearest;
 use crate::recipe::{Command, Healthcheck, StepKind};
 use crate::script::arguments::{Call, Outcome, raise};
 
 pub const HEALTHCHECK_OPTIONS: &[&str] = &["interval", "timeout", "start_period", "retries"];
 
 fn pairs(call: &Call, name: &Dynamic, value: &Dynamic) -> Outcome<BTreeMap<String, String>> {
+    warn_of_variables(call, name, value);
     let pairs = BTreeMap::from([(call.text("name", name)?, call.value("value", value)?.to_string())]);
     checked(call, pairs)
+}
+
+/// Warns of a variable in the value of a name. That of `PATH` is refused with better words.
+fn warn_of_variables(call: &Call, name: &Dynamic, value: &Dynamic) {
+    let (name, value) =
+        (name.clone().into_string().unwrap_or_default(), value.clone().into_string().unwrap_or_default());
+    if name != "PATH" {
+        call.warn_of_variables("value", &value);
+    }
+}
+
+/// The pairs of a map.
+fn pairs_of_map(call: &Call, what: &str, map: &Dynamic) -> Outcome<BTreeMap<String, String>> {
+    for (name, value) in map.clone().try_cast::<rhai::Map>().unwrap_or_default() {
+        warn_of_variables(call, &Dynamic::from(name.to_string()), &value);
+    }
+    checked(call, call.text_map(what, map)?)
 }
 
 fn checked(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<BTreeMap<String, String>> {
@@ -31,8 +50,7 @@ fn record_env(call: &Call, pairs: BTreeMap<String, String>) -> Outcome<()> {
         let error = call.error("`$PATH` would be taken as it is, and the image would find no program");
         return Err(raise(error.hint("`add_to_path(\"/opt/x/bin\")` puts a folder before those that are there")));
     }
-    call.record(StepKind::Env(pairs));
-    Ok(())
+    call.record(StepKind::Env(pairs))
 }
 
 fn command(call: &Call, value: &Dynamic) -> Outcome<Command> {
@@ -74,20 +92,54 @@ fn record_ports(ctx: &NativeCallContext, ports: &[&Dynamic]) -> Outcome<()> {
     if all.is_empty() {
         return call.fail("`expose` takes at least one port");
     }
-    call.record(StepKind::Expose(all));
-    Ok(())
+    call.record(StepKind::Expose(all))
 }
 
-fn seconds(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
-    call.int(what, value, 1).map(|seconds| seconds as u64)
+/// The longest time that an engine can hold, in seconds: it counts nanoseconds in 63 bits.
+const MAX_SECONDS: i64 = i64::MAX / 1_000_000_000;
+/// An engine counts retries in 31 bits.
+const MAX_RETRIES: i64 = i32::MAX as i64;
+
+fn up_to(most: i64) -> impl Fn(&Call, &str, &Dynamic) -> Outcome<u64> {
+    move |call, what, value| match call.int(what, value, 1)? {
+        number if number > most => {
+            call.fail(format!("the {what} of `{}` is at most {most}, not {number}", call.function()))
+        }
+        number => Ok(number as u64),
+    }
+}
+
+/// The signals of Linux, as engines know them, with or without `SIG` (github.com/moby/sys, `signal/signal_linux.go`).
+const SIGNALS: &[&str] = &[
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+    "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
+    "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+/// The number of the last signal, `RTMAX`, and how many there are from `RTMIN` to it.
+const LAST_SIGNAL: u32 = 64;
+const REAL_TIME_SIGNALS: u32 = 31;
+
+fn is_signal(signal: &str) -> bool {
+    if let Ok(number) = signal.parse::<u32>() {
+        return (1..=LAST_SIGNAL).contains(&number) && signal.bytes().all(|byte| byte.is_ascii_digit());
+    }
+    let upper = signal.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let half = REAL_TIME_SIGNALS / 2;
+    let away = |sign: char, most: u32| {
+        let rest = name.strip_prefix(if sign == '+' { "RTMIN" } else { "RTMAX" });
+        let distances = 1..=most;
+        rest.is_some_and(|rest| rest.is_empty() || distances.into_iter().any(|far| *rest == format!("{sign}{far}")))
+    };
+    SIGNALS.contains(&name) || away('+', half) || away('-', half - 1)
 }
 
 #[export_module]
 pub mod functions {
     /// Sets variables of the image's environment.
     ///
-    /// Takes a name and a value, or a map of them. Values are taken as they are: `$` means nothing; `add_to_path` is there
-    /// for `PATH`.
+    /// Takes a name and a value, or a map of them. Values are taken as they are: `$` means nothing, and
+    /// `literal` says that this is meant; `add_to_path` is there for `PATH`.
     ///
     /// ```rhai
     /// env("JAVA_HOME", "/opt/jdk");
@@ -123,14 +175,13 @@ pub mod functions {
         if folders.is_empty() {
             return call.fail("`add_to_path` takes at least one folder");
         }
-        call.record(StepKind::Path(folders));
-        Ok(())
+        call.record(StepKind::Path(folders))
     }
 
     #[rhai_fn(name = "env", return_raw)]
     pub fn env_map(ctx: NativeCallContext, variables: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let pairs = checked(&call, call.text_map("variables", &variables)?)?;
+        let pairs = pairs_of_map(&call, "variables", &variables)?;
         super::record_env(&call, pairs)
     }
 
@@ -138,6 +189,7 @@ pub mod functions {
     ///
     /// Takes a name and a value, or a map of them. f3s adds the labels of the OCI image specification that it knows
     /// (`org.opencontainers.image.title`, `.description`, `.source`, `.base.name`, `.base.digest`) unless the recipe sets them.
+    /// The source is that of the remote `origin` of the git repository that the project lies in.
     ///
     /// ```rhai
     /// label("vendor", "CentOS");
@@ -151,16 +203,14 @@ pub mod functions {
     pub fn label(ctx: NativeCallContext, name: Dynamic, value: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let pairs = pairs(&call, &name, &value)?;
-        call.record(StepKind::Label(pairs));
-        Ok(())
+        call.record(StepKind::Label(pairs))
     }
 
     #[rhai_fn(name = "label", return_raw)]
     pub fn label_map(ctx: NativeCallContext, labels: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let pairs = checked(&call, call.text_map("labels", &labels)?)?;
-        call.record(StepKind::Label(pairs));
-        Ok(())
+        let pairs = pairs_of_map(&call, "labels", &labels)?;
+        call.record(StepKind::Label(pairs))
     }
 
     /// Sets the working directory, an absolute path, of the steps that follow and of the image.
@@ -174,9 +224,8 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn workdir(ctx: NativeCallContext, path: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let path = call.absolute("path", &path)?;
-        call.record(StepKind::Workdir(path));
-        Ok(())
+        let path = call.absolute_unexpanded("path", &path)?;
+        call.record(StepKind::Workdir(path))
     }
 
     /// Sets the user, `name[:group]` or `uid[:gid]`, of the steps that follow and of the image.
@@ -191,8 +240,7 @@ pub mod functions {
     pub fn user(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let name = call.owner("name", &name)?;
-        call.record(StepKind::User(name));
-        Ok(())
+        call.record(StepKind::User(name))
     }
 
     /// Declares ports on which the image listens: numbers, `"53/udp"`, `"7000-7010"`, or a list of them.
@@ -230,12 +278,11 @@ pub mod functions {
     pub fn volume(ctx: NativeCallContext, paths: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let list = paths.clone().try_cast::<Array>().unwrap_or_else(|| vec![paths.clone()]);
-        let paths = list.iter().map(|path| call.absolute("path", path)).collect::<Outcome<Vec<_>>>()?;
+        let paths = list.iter().map(|path| call.absolute_unexpanded("path", path)).collect::<Outcome<Vec<_>>>()?;
         if paths.is_empty() {
             return call.fail("`volume` takes at least one path");
         }
-        call.record(StepKind::Volume(paths));
-        Ok(())
+        call.record(StepKind::Volume(paths))
     }
 
     /// Sets the program that a container runs: a list of words (run as they are) or a string (run by the shell).
@@ -250,8 +297,7 @@ pub mod functions {
     pub fn entrypoint(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let command = super::command(&call, &command)?;
-        call.record(StepKind::Entrypoint(command));
-        Ok(())
+        call.record(StepKind::Entrypoint(command))
     }
 
     /// Sets the default command or the default arguments of the entry point: a list of words or a string.
@@ -266,8 +312,7 @@ pub mod functions {
     pub fn cmd(ctx: NativeCallContext, command: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let command = super::command(&call, &command)?;
-        call.record(StepKind::Cmd(command));
-        Ok(())
+        call.record(StepKind::Cmd(command))
     }
 
     /// Sets the shell, a list of words, that runs the commands that follow.
@@ -285,8 +330,7 @@ pub mod functions {
             return call.wrong_type("words", "a list of strings", &words);
         }
         let words = call.words("words", &words)?;
-        call.record(StepKind::Shell(words));
-        Ok(())
+        call.record(StepKind::Shell(words))
     }
 
     /// Sets the signal that ends a container: `"SIGQUIT"` or a number.
@@ -301,11 +345,16 @@ pub mod functions {
     pub fn stop_signal(ctx: NativeCallContext, signal: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let signal = if signal.is_int() { signal.to_string() } else { call.text("signal", &signal)? };
-        if !signal.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-') {
-            return call.fail(format!("`{signal}` is no signal"));
+        if !is_signal(&signal) {
+            let name = signal.to_ascii_uppercase();
+            let near = nearest(name.trim_start_matches("SIG"), SIGNALS.iter().copied());
+            let error = call.error(format!("`{signal}` is no signal"));
+            return Err(raise(error.hint(match near {
+                Some(near) => format!("did you mean `SIG{near}`?"),
+                None => format!("write one like `SIGTERM`, or a number from 1 to {LAST_SIGNAL}"),
+            })));
         }
-        call.record(StepKind::StopSignal(signal));
-        Ok(())
+        call.record(StepKind::StopSignal(signal))
     }
 
     /// Sets the command that tells whether a container is healthy; `false` removes an inherited one.
@@ -326,14 +375,13 @@ pub mod functions {
             Ok(false) => None,
             _ => Some(Healthcheck {
                 command: super::command(&call, &command)?,
-                interval: options.get("interval", seconds)?,
-                timeout: options.get("timeout", seconds)?,
-                start_period: options.get("start_period", seconds)?,
-                retries: options.get("retries", seconds)?,
+                interval: options.get("interval", up_to(MAX_SECONDS))?,
+                timeout: options.get("timeout", up_to(MAX_SECONDS))?,
+                start_period: options.get("start_period", up_to(MAX_SECONDS))?,
+                retries: options.get("retries", up_to(MAX_RETRIES))?,
             }),
         };
-        call.record(StepKind::Healthcheck(check));
-        Ok(())
+        call.record(StepKind::Healthcheck(check))
     }
 
     #[rhai_fn(name = "healthcheck", return_raw)]
@@ -353,8 +401,11 @@ pub mod functions {
     pub fn author(ctx: NativeCallContext, name: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let name = call.text("name", &name)?;
-        let name = call.one_line("name", name)?;
-        call.record(StepKind::Author(name));
-        Ok(())
+        let name = call.one_line("name", name)?.trim().to_owned();
+        if name.ends_with('\\') {
+            let error = call.error("the author's name ends in a backslash, which would join the next line");
+            return Err(raise(error.hint("a Dockerfile cannot say that: leave it out")));
+        }
+        call.record(StepKind::Author(name))
     }
 }

@@ -91,6 +91,7 @@ pub mod functions {
     pub fn copy(ctx: NativeCallContext, sources: Dynamic, target: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let written = call.texts("sources", &sources)?;
+        call.unexpanded("target", &target)?;
         let target = call.text("target", &target).and_then(|target| call.one_line("target", target))?;
         let options = call.options(&opts, COPY_OPTIONS)?;
         let from = options.get("from", copy_source)?.unwrap_or(CopySource::Project);
@@ -123,8 +124,7 @@ pub mod functions {
             return Err(raise(error.hint(format!("for a folder write `{target}/`"))));
         }
         let (chown, chmod) = (options.owner("chown")?, options.mode("chmod")?);
-        call.record(StepKind::Copy(Copy { from, sources, found, target, chown, chmod, exclude }));
-        Ok(())
+        call.record(StepKind::Copy(Copy { from, sources, found, target, chown, chmod, exclude }))
     }
 
     #[rhai_fn(name = "copy", return_raw)]
@@ -132,7 +132,7 @@ pub mod functions {
         copy(ctx, sources, target, Dynamic::UNIT)
     }
 
-    /// Writes a file with this text. Needs no shell.
+    /// Writes a file with this text. Needs no shell. A text has at most 16 MB: larger content is a file, for `copy`.
     ///
     /// Options: `chmod` (octal string, `"644"` unless set), `chown` (`user[:group]`).
     ///
@@ -145,15 +145,14 @@ pub mod functions {
     #[rhai_fn(return_raw)]
     pub fn write(ctx: NativeCallContext, path: Dynamic, text: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
-        let target = call.absolute("path", &path)?;
+        let target = call.absolute_unexpanded("path", &path)?;
         if target.ends_with('/') {
             return call.fail(format!("`{target}` is a folder: `write` takes the path of a file"));
         }
         let text = call.string("text", &text)?;
         let options = call.options(&opts, WRITE_OPTIONS)?;
         let (chown, chmod) = (options.owner("chown")?, options.mode("chmod")?);
-        call.record(StepKind::Write(Write { target, text, chown, chmod }));
-        Ok(())
+        call.record(StepKind::Write(Write { target, text, chown, chmod }))
     }
 
     #[rhai_fn(name = "write", return_raw)]

@@ -28,8 +28,10 @@ fn set_base(call: &Call, from: BaseRef) -> Outcome<()> {
     Ok(())
 }
 
-fn add_push(call: &Call, to: Option<ImageRef>) {
+fn add_push(call: &Call, to: Option<ImageRef>) -> Outcome<()> {
+    call.count("pushes")?;
     call.recording.lock().pushes.push(Push { to, origin: call.origin.clone() });
+    Ok(())
 }
 
 #[export_module]
@@ -75,6 +77,14 @@ pub mod functions {
     pub fn name(ctx: NativeCallContext, image: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let name = call.text("image", &image)?;
+        if let Some((host, rest)) = name.split_once('/').filter(|(host, _)| ImageRef::is_registry(host)) {
+            let error = call.error(format!("`{name}` has a registry, `{host}`"));
+            let (folder, image) = rest
+                .rsplit_once('/')
+                .map_or((host.to_owned(), rest), |(folder, image)| (format!("{host}/{folder}"), image));
+            let error = error.hint(format!("write `name(\"{image}\")`, and `registry = \"{folder}\"` in `f3s.toml`"));
+            return Err(raise(error.hint(format!("`push(\"{name}\")` sends this image alone there"))));
+        }
         if !ImageRef::is_name(&name) {
             let error = call.error(format!("`{name}` is no image name"));
             return Err(raise(error.hint("lower-case letters, digits and single `.`, `_` or `-` between them; the tag belongs into `tag(..)`, the registry into `f3s.toml`")));
@@ -126,7 +136,7 @@ pub mod functions {
     /// description("JMeter controller");
     /// ```
     /// ```dockerfile
-    /// LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="JMeter controller" org.opencontainers.image.source="" org.opencontainers.image.title="example"
+    /// LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="alpine:3.13" org.opencontainers.image.description="JMeter controller" org.opencontainers.image.title="example"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn description(ctx: NativeCallContext, text: Dynamic) -> Outcome<()> {
@@ -148,8 +158,7 @@ pub mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn push(ctx: NativeCallContext) -> Outcome<()> {
-        add_push(&Call::new(&ctx), None);
-        Ok(())
+        add_push(&Call::new(&ctx), None)
     }
 
     #[rhai_fn(name = "push", return_raw)]
@@ -157,10 +166,7 @@ pub mod functions {
         let call = Call::new(&ctx);
         let text = call.text("reference", &reference)?;
         match text.parse::<ImageRef>() {
-            Ok(to) if to.digest.is_none() => {
-                add_push(&call, Some(to));
-                Ok(())
-            }
+            Ok(to) if to.digest.is_none() => add_push(&call, Some(to)),
             Ok(_) => call.fail(format!("`{text}` cannot be pushed to: it has a digest")),
             Err(error) => call.fail(format!("`{text}` is no image reference: {error}")),
         }

@@ -6,10 +6,13 @@ mod checks;
 mod configuration;
 mod files;
 mod identity;
+mod joins;
 mod library_support;
+pub mod literal;
 mod parameters;
 mod run;
 mod structure;
+mod texts;
 
 use rhai::{Engine, Shared, exported_module};
 
@@ -28,22 +31,20 @@ pub fn register(engine: &mut Engine) {
         exported_module!(structure::functions),
         exported_module!(checks::functions),
         exported_module!(library_support::functions),
+        exported_module!(literal::functions),
     ] {
         engine.register_global_module(Shared::new(module));
     }
-    refuse_in_texts::<run::SecretHandle>(engine, "a secret");
-    refuse_in_texts::<run::SshHandle>(engine, "a handle of `ssh()`");
-    refuse_in_texts::<artifacts::ArtifactHandle>(engine, "a download");
-    refuse_in_texts::<structure::StageHandle>(engine, "a stage");
-    refuse_in_texts::<structure::ImageHandle>(engine, "an image");
-    refuse_in_texts::<parameters::Choices>(engine, "a list of choices");
-    // Its name differs from run to run.
-    refuse_in_texts::<rhai::FnPtr>(engine, "a function");
+    joins::register(engine);
+    texts::register(engine);
     refuse_standard(engine);
 }
 
 /// Functions of the language that would end a recipe before its end, or wait.
 pub const REFUSED: [&str; 2] = ["exit", "sleep"];
+
+/// Functions of the language that are registered again, with a limit or to refuse something.
+pub const OF_THE_LANGUAGE: [&str; 6] = ["to_string", "append", "replace", "split", "split_rev", "to_chars"];
 
 fn refuse_standard(engine: &mut Engine) {
     let [exit, sleep] = REFUSED;
@@ -52,16 +53,6 @@ fn refuse_standard(engine: &mut Engine) {
     engine.register_fn(exit, move || refused(exit));
     engine.register_fn(exit, move |_: rhai::Dynamic| refused(exit));
     engine.register_fn(sleep, move |_: i64| refused(sleep));
-}
-
-/// A handle is no text: joined to one it would be its Rust name.
-fn refuse_in_texts<T: rhai::Variant + Clone>(engine: &mut Engine, what: &'static str) {
-    let refused = move || -> Outcome<rhai::ImmutableString> {
-        Err(raise(Diagnostic::error(format!("{what} cannot be joined to a text"))))
-    };
-    engine.register_fn("+", move |_: rhai::ImmutableString, _: T| refused());
-    engine.register_fn("+", move |_: T, _: rhai::ImmutableString| refused());
-    engine.register_fn("to_string", move |_: &mut T| refused());
 }
 
 /// The option keys of a host function that takes options as its last argument.

@@ -126,6 +126,7 @@ fn declare(call: &Call, name: &Dynamic, default: &Dynamic, doc: &str) -> Outcome
     if let Some(value) = bound(call, &param).map_err(|error| raise(*error))? {
         param.value = value;
     }
+    call.count("parameters")?;
     let value = to_dynamic(param.value.clone());
     call.recording.lock().params.push(param);
     Ok(value)
@@ -194,7 +195,8 @@ pub mod functions {
         choices(&ctx, &values, true)
     }
 
-    /// Returns a variable of the host; it is part of the image's fingerprint.
+    /// Returns a variable of the host. What the recipe makes of it is part of the image; in `tag` and `push` it only names one,
+    /// and another value builds nothing.
     ///
     /// `default` is returned when the variable is not set; without a default that is an error. For values that must
     /// not become part of the image use `secret`.
@@ -225,6 +227,7 @@ fn host_value(call: &Call, name: &Dynamic, default: Option<String>) -> Outcome<S
         let error = call.error(format!("the host variable `{name}` is not set"));
         return Err(raise(error.hint(format!("set it, or give a default: `env_var(\"{name}\", \"..\")`"))));
     };
+    call.count("host variables")?;
     let mut recorder = call.recording.lock();
     if !recorder.host_env.iter().any(|(known, _)| *known == name) {
         recorder.host_env.push((name, value.clone()));

@@ -168,8 +168,7 @@ pub mod functions {
     pub fn run(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let run = read_run(&call, &command, &opts)?;
-        call.record(StepKind::Run(run));
-        Ok(())
+        call.record(StepKind::Run(run))
     }
 
     #[rhai_fn(name = "run", return_raw)]
@@ -196,8 +195,7 @@ pub mod functions {
     pub fn cleanup(ctx: NativeCallContext, command: Dynamic, opts: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let run = read_run(&call, &command, &opts)?;
-        call.record(StepKind::Cleanup(run));
-        Ok(())
+        call.record(StepKind::Cleanup(run))
     }
 
     #[rhai_fn(name = "cleanup", return_raw)]

@@ -100,6 +100,7 @@ pub mod functions {
         if call.recording.lock().in_layer() {
             return call.fail(format!("stage `{name}` stands inside a layer"));
         }
+        call.count("stages")?;
         call.recording.lock().open_stage(&name, call.origin.clone()).map_err(|error| raise(*error))?;
         let _ = body.call_within_context::<Dynamic>(&ctx, ())?;
         call.recording.lock().close_stage().map_err(|error| raise(*error))?;

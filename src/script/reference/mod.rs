@@ -67,7 +67,7 @@ pub fn of_engine(engine: &rhai::Engine) -> Vec<FunctionDoc> {
     for raw in native.into_iter().chain(library) {
         // Private helpers, closures, operators and what only refuses are nobody's business.
         let is_word = raw.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let refuses = raw.name == "to_string" || api::REFUSED.contains(&raw.name.as_str());
+        let refuses = api::REFUSED.contains(&raw.name.as_str()) || api::OF_THE_LANGUAGE.contains(&raw.name.as_str());
         if raw.name.starts_with('_') || !is_word || refuses {
             continue;
         }

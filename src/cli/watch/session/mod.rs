@@ -65,6 +65,8 @@ pub struct Session<'a> {
     running: Option<Running>,
     /// What the last round wanted; `None` when it failed and is worth another try.
     last: Option<Vec<Purpose>>,
+    /// What was warned of.
+    warned: Vec<Diagnostic>,
     /// The last look was at something wrong.
     wrong: bool,
     /// The last look found no engine, or no registry to pull from.
@@ -113,6 +115,7 @@ impl Session<'_> {
             preparing: None,
             running: None,
             last: None,
+            warned: Vec::new(),
             wrong: false,
             gone: false,
             retry: ENGINE_RETRY,

@@ -74,6 +74,11 @@ impl Session<'_> {
             }
         };
         self.ear.listen_also(&project.world.stamps());
+        let warnings = graph.warnings();
+        // Once, not in every round.
+        let new = warnings.iter().filter(|warning| !self.warned.contains(warning)).cloned();
+        build::warn(new.collect(), &self.events);
+        self.warned = warnings;
         let stocked = self.stocked(&project, graph.clone()).instrument(tracing::info_span!("ask the engine")).boxed();
         self.preparing = Some(Preparing { project, graph, access, landed: self.flights.landed(), stocked });
         Ok(())

@@ -12,7 +12,7 @@ use crate::engine::docker::output::{Lines, Secrets};
 use crate::event::{Event, Events};
 use crate::harmless::clean;
 use crate::plan::{Instruction, PlannedImage, STEP_MARK};
-use crate::recipe::{Step, StepKind, Timeout};
+use crate::recipe::{BaseRef, CopySource, Step, StepKind, Timeout};
 
 /// Lines of a failed step's output that are shown with it.
 const LAST_LINES: usize = 20;
@@ -161,6 +161,10 @@ impl<'a> Progress<'a> {
             .running
             .values()
             .find(|running| !running.error.is_empty() && !running.error.contains("context canceled"));
+        let message = failed.map(|failed| failed.error.as_str()).or(self.other_error.as_deref());
+        if let Some(error) = missing_source(self.image, message.unwrap_or(status.message())) {
+            return EngineError::Failed(error);
+        }
         let Some(failed) = failed else {
             let message = self.other_error.as_deref().unwrap_or(status.message());
             // What the engine says has no cause on this side.
@@ -179,6 +183,32 @@ impl<'a> Progress<'a> {
         let output: Vec<&str> = failed.last.iter().map(String::as_str).collect();
         EngineError::Failed(step_failure(step, instruction, &failed.error, &output))
     }
+}
+
+/// What a copy names and nothing has: engines say by which digest of theirs they looked for it.
+fn missing_source(image: &PlannedImage, error: &str) -> Option<Diagnostic> {
+    let is_missing = ["failed to calculate checksum", "failed to compute cache key", "failed to walk"]
+        .iter()
+        .any(|words| error.contains(words))
+        && ["not found", "no such file or directory"].iter().any(|words| error.contains(words));
+    // `checksum of ref ID::ID: "/a": not found`, or `failed to walk /var/lib/../a: lstat ..`.
+    let path = error.rsplit('"').nth(1).filter(|_| is_missing)?;
+    let copies = |instruction: &&Instruction| {
+        let words = instruction.text.strip_prefix("COPY ").or_else(|| instruction.text.strip_prefix("ADD "));
+        words.is_some_and(|words| words.contains(path) || words.contains(path.trim_start_matches('/')))
+    };
+    let instruction = image.dockerfile.instructions.iter().find(copies)?;
+    let step = &image.steps[*instruction.steps.first()?];
+    let error = |place: &str| Diagnostic::error(format!("there is no `{path}` in {place}")).at(step.origin.clone());
+    let StepKind::Copy(copy) = &step.kind else { return Some(error("the build's context")) };
+    Some(match &copy.from {
+        CopySource::Project => error("what was sent to the engine").hint("did it go away while f3s was building?"),
+        CopySource::Stage(stage) => error(&format!("stage `{stage}`"))
+            .hint("no step of the stage makes it, or in another place: paths are as its commands see them"),
+        CopySource::Image(BaseRef::External(image)) => error(&format!("`{image}`")),
+        CopySource::Image(BaseRef::Recipe(key)) => error(&format!("the image of `{key}`")),
+        CopySource::Image(BaseRef::Scratch) => error("`scratch`"),
+    })
 }
 
 /// `step`: with the commands that the instruction runs of it, none for all.
