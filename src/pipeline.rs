@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, Transfers};
 use crate::diagnostic::{Diagnostics, Origin, Sources};
-use crate::engine::{Engine, EngineError};
-use crate::event::Events;
+use crate::engine::{Attempts, Engine, EngineError, within};
+use crate::event::{Event, Events};
 use crate::graph::Graph;
 use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::ImageRef;
 use crate::script::{self, Evaluations, Request};
 use crate::world::World;
 
-pub use crate::engine::execute::{ExecuteOptions, Flights, Outcome, execute};
+pub use crate::engine::execute::{ExecuteOptions, Flights, Outcome, execute, lost};
 
 /// Evaluates what was asked for and all it rests on, and orders it. No engine, no network. What `evaluations` of an earlier
 /// round still hold is not evaluated again.
@@ -44,6 +44,7 @@ pub async fn stock<E: Engine>(
     engine: &E,
     graph: &Graph,
     pull: bool,
+    transfers: Transfers,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Stock, EngineError> {
@@ -62,11 +63,27 @@ pub async fn stock<E: Engine>(
         return Ok(Stock { present, ..Stock::default() });
     }
     let pulls = external.into_iter().map(|(image, origin)| async move {
-        let error = engine.pull(image, events, cancel).await.err()?;
+        let what = || format!("`{image}` cannot be pulled");
+        let pull = pull_retried(engine, image, events, cancel);
+        let error = within(transfers.timeout(), what, pull).await.err()?;
         Some((image.clone(), error.located(origin)))
     });
     let missing = futures_util::future::join_all(pulls).await.into_iter().flatten().collect();
     Ok(Stock { present: engine.present().await?, missing })
+}
+
+async fn pull_retried<E: Engine>(
+    engine: &E,
+    image: &ImageRef,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<(), EngineError> {
+    let mut attempts = Attempts::default();
+    loop {
+        let Err(error) = engine.pull(image, events, cancel).await else { return Ok(()) };
+        let say = |because| _ = events.send(Event::Note { message: format!("pulls `{image}` again: {because}") });
+        attempts.wait(engine, error, cancel, say).await?;
+    }
 }
 
 /// Compares the family with what the engine has.

@@ -1,5 +1,7 @@
 //! `f3s run` and `f3s build`: the main job.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +15,7 @@ use super::seal;
 use super::signals;
 use super::speaker::{Progress, Speaker};
 use crate::artifact::{Logins, Store};
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, Transfers};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{self, Access, BuildOptions, Docker, Engine, EngineError};
 use crate::event::{Event, Events};
@@ -38,6 +40,15 @@ pub struct Args {
     pull: bool,
 }
 
+#[derive(clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    build: Args,
+    /// Push again what was pushed: the engine sends the layers that a registry has lost
+    #[arg(long)]
+    verify: bool,
+}
+
 /// What all commands that build understand.
 #[derive(clap::Args, Clone)]
 pub struct Flags {
@@ -55,7 +66,24 @@ impl Flags {
     }
 }
 
-pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
+/// What becomes of images once they are built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Push {
+    None,
+    /// What the registries lack.
+    Missing,
+    All,
+}
+
+pub fn run(global: &Global, args: &RunArgs) -> Result<(), Failure> {
+    make(global, &args.build, if args.verify { Push::All } else { Push::Missing })
+}
+
+pub fn build(global: &Global, args: &Args) -> Result<(), Failure> {
+    make(global, args, Push::None)
+}
+
+fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let access = project.consent(&graph, &sources, Asking::OnTerminal)?;
@@ -68,7 +96,8 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
         let (family, keep_going) = ((&graph, &sources), args.keep_going);
         let stocked = async {
             let engine = connect(&project.config.engine, true, &events).await?;
-            let stock = stock(&engine, family, (args.pull, keep_going), &events, &cancel).await?;
+            let stock =
+                stock(&engine, family, (args.pull, keep_going, project.config.transfers), &events, &cancel).await?;
             Ok::<_, Failure>((engine, stock))
         };
         let (engine, Stock { present, missing }) = tokio::select! {
@@ -76,8 +105,24 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
             () = cancel.cancelled() => return Err(Failure::Interrupted),
         };
         let (source_date_epoch, seal) = (source_date_epoch()?, Some(seal::of_user()?));
-        let wanted = PlanOptions { force: args.force, source_date_epoch, seal, ..PlanOptions::default() };
+        let mut wanted = PlanOptions { force: args.force, source_date_epoch, seal, ..PlanOptions::default() };
         let mut plan = project.plan(family, &present, &wanted)?;
+        let lost = async {
+            match push {
+                Push::None => BTreeSet::new(),
+                Push::Missing => pipeline::lost(&engine, &plan, &present, &events).await,
+                Push::All => plan.images.iter().flat_map(|image| image.pushes.clone()).collect(),
+            }
+        };
+        let lost = tokio::select! {
+            lost = lost => lost,
+            () = cancel.cancelled() => return Err(Failure::Interrupted),
+        };
+        if !lost.is_empty() {
+            wanted.lost = lost;
+            plan = project.plan(family, &present, &wanted)?;
+        }
+        let push = push != Push::None;
         let is_done = |image: &PlannedImage| image.action == Action::UpToDate && (image.is_pushed || !push);
         let _hold = if plan.images.iter().all(is_done) {
             None
@@ -128,12 +173,13 @@ pub fn run(global: &Global, args: &Args, push: bool) -> Result<(), Failure> {
 pub async fn stock(
     engine: &Docker,
     (graph, sources): (&Graph, &Sources),
-    (pull, keep_going): (bool, bool),
+    (pull, keep_going, transfers): (bool, bool, Transfers),
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Stock, Failure> {
-    let mut stock =
-        pipeline::stock(engine, graph, pull, events, cancel).await.map_err(|error| failure(error, sources))?;
+    let mut stock = pipeline::stock(engine, graph, pull, transfers, events, cancel)
+        .await
+        .map_err(|error| failure(error, sources))?;
     if keep_going {
         return Ok(stock);
     }
@@ -168,6 +214,7 @@ pub fn options(project: &Project, access: Access) -> Result<ExecuteOptions, Fail
     let network = project.config.network.clone();
     Ok(ExecuteOptions {
         project: project.root.clone(),
+        transfers: project.config.transfers,
         build: BuildOptions { network, no_cache: false, source_date_epoch: source_date_epoch()?, access },
         ..ExecuteOptions::default()
     })

@@ -97,7 +97,7 @@ Keys:
 enum Command {
     /// Build, check, tag and push what the recipes say, with all they rest on
     #[command(after_long_help = EXIT_CODES)]
-    Run(build::Args),
+    Run(build::RunArgs),
     /// Build, check and tag, without pushing
     #[command(after_long_help = EXIT_CODES)]
     Build(build::Args),
@@ -164,8 +164,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         None => list::run(global, &list::Args::default()),
-        Some(Command::Run(args)) => build::run(global, args, true),
-        Some(Command::Build(args)) => build::run(global, args, false),
+        Some(Command::Run(args)) => build::run(global, args),
+        Some(Command::Build(args)) => build::build(global, args),
         Some(Command::Watch(args)) => watch::run(global, args),
         Some(Command::Plan(args)) => plan::run(global, args),
         Some(Command::List(args)) => list::run(global, args),

@@ -4,6 +4,8 @@ mod downloads;
 mod mirrors;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -25,9 +27,30 @@ pub struct Config {
     /// URL prefix -> URL prefix; the longest matching prefix wins.
     pub mirrors: Mirrors,
     pub downloads: Downloads,
+    pub transfers: Transfers,
     /// URL of a download -> what its file must be, in place of what the library or the recipe says.
     pub checksums: BTreeMap<String, Checksum>,
     pub engine: EngineConfig,
+}
+
+/// `[transfers]`: what bounds a pull or a push.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transfers {
+    /// Seconds that one pull or push may take in all, with what is tried again.
+    pub timeout: NonZeroU64,
+}
+
+impl Default for Transfers {
+    fn default() -> Transfers {
+        Transfers { timeout: NonZeroU64::new(2 * 60 * 60).expect("it is not 0") }
+    }
+}
+
+impl Transfers {
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.get())
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

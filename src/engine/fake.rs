@@ -24,6 +24,12 @@ pub struct Fake {
     pub takes: BTreeMap<String, Duration>,
     /// How often a push of a reference fails before it succeeds.
     pub refuses: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// How often the engine is asked before it is back.
+    pub away: Arc<Mutex<u32>>,
+    /// How often the registry keeps nothing of a push that it took.
+    pub forgets: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// What the registry has: digests by reference.
+    pub registry: Arc<Mutex<BTreeMap<String, String>>>,
     /// How often somebody moves a reference before it is pushed.
     pub moves: Arc<Mutex<BTreeMap<String, u32>>>,
 }
@@ -98,6 +104,16 @@ impl Engine for Fake {
         Ok(())
     }
 
+    async fn at_registry(&self, reference: &ImageRef) -> Result<Option<String>, EngineError> {
+        Ok(self.registry.lock().unwrap().get(&reference.to_string()).cloned())
+    }
+
+    async fn answers(&self) -> bool {
+        let mut away = self.away.lock().unwrap();
+        *away = away.saturating_sub(1);
+        *away == 0
+    }
+
     async fn push(
         &self,
         _: &str,
@@ -115,9 +131,19 @@ impl Engine for Fake {
                 }
                 _ => false,
             };
+        if *self.away.lock().unwrap() > 0 {
+            return Err(EngineError::unreachable("the engine went away"));
+        }
         if happens(&self.refuses) {
             return Err(EngineError::Failed(Diagnostic::error("500")));
         }
-        Ok(if happens(&self.moves) { Pushed::Another } else { Pushed::Itself("sha256:0".to_owned()) })
+        if happens(&self.moves) {
+            return Ok(Pushed::Another);
+        }
+        let digest = "sha256:0".to_owned();
+        if !happens(&self.forgets) {
+            self.registry.lock().unwrap().insert(reference.to_string(), digest.clone());
+        }
+        Ok(Pushed::Itself(digest))
     }
 }

@@ -1,6 +1,7 @@
 //! Engines: what executes a plan. `connect` finds one, `transport` is the way to it, `docker` speaks to it, `execute` is the
 //! scheduler, whose tests run on a `fake` one.
 
+mod attempts;
 mod connect;
 mod credentials;
 mod docker;
@@ -9,6 +10,7 @@ pub mod execute;
 mod fake;
 mod transport;
 
+pub use attempts::{Attempts, within};
 pub use connect::{Private, connect, reconnect};
 pub use credentials::Credentials;
 pub use docker::{Docker, examine_secrets};
@@ -117,6 +119,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
         events: &Events,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// The digest of what the registry has under a reference; `None` when it has nothing.
+    fn at_registry(&self, reference: &ImageRef) -> impl Future<Output = Result<Option<String>, EngineError>> + Send;
+
+    /// Whether the engine is there at all.
+    fn answers(&self) -> impl Future<Output = bool> + Send;
 
     /// Pushes once what has this reference, and tells whether that was the image with this id; the caller retries. `image`
     /// names it in events.

@@ -52,6 +52,8 @@ pub struct PlanOptions {
     pub fine: BTreeSet<String>,
     /// The images as they are released, by name: one that is built finely has another size, which is not checked.
     pub released: BTreeMap<String, Fingerprint>,
+    /// References whose registry lacks what the engine has marked as pushed there.
+    pub lost: BTreeSet<ImageRef>,
     /// Leave out all checks.
     pub unchecked: bool,
     /// Where the project is kept, if that is known.
@@ -208,7 +210,9 @@ impl Planner<'_> {
         };
         let (action, reason, id) = decision.decide();
         let is_marked = |id: &String| !marks.is_missing(Mark::Pushed, id, self.present);
-        let is_pushed = pushes.is_empty() || (action == Action::UpToDate && id.as_ref().is_some_and(is_marked));
+        let is_there = || !pushes.iter().any(|push| self.options.lost.contains(push));
+        let is_pushed =
+            pushes.is_empty() || (action == Action::UpToDate && id.as_ref().is_some_and(is_marked) && is_there());
         let image = PlannedImage {
             name: recipe.key.to_string(),
             key: recipe.key.clone(),

@@ -32,6 +32,7 @@ mod secrets;
 mod server;
 mod session;
 mod shell;
+mod standing;
 mod steps;
 mod stored;
 mod ten;

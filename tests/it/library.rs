@@ -93,7 +93,7 @@ fn checksum(config: &Config, call: &str) -> Option<String> {
 }
 
 #[test]
-fn default_versions_have_their_published_checksums() {
+fn default_versions_have_checksums() {
     let config = Config::default();
     let pinned = [
         ("dumb_init(\"1.2.5\");", "e874b55f"),

@@ -2,10 +2,13 @@
 
 `/flaky/500-twice/KEY/PATH` answers 500 to the first two requests for KEY, `/flaky/cut-twice/KEY/PATH` cuts the first two
 answers off in the middle, `/flaky/cut/KEY/PATH` all of them, `/flaky/slow/KEY/PATH` sends little by little.
-A second port is a door to the registry that answers 500 to the first two uploads of every repository.
+A second port is a door to the registry that answers 500 to the first two uploads of every repository, 429 where its name says
+`busy`, 403 always where it says `denied`, and that takes manifests and keeps none where it says `forgets`.
 """
 
+import hashlib
 import http.client
+import json
 import sys
 import threading
 import time
@@ -94,14 +97,24 @@ class FlakyRegistry(SimpleHTTPRequestHandler):
             with self.lock:
                 self.seen[repository] += 1
                 count = self.seen[repository]
-            if count <= 2:
-                self.send_error(500)
+            if "denied" in repository or (count <= 2 and "forgets" not in repository):
+                self.refuse(repository)
                 return
+        if self.command == "PUT" and "/manifests/" in self.path and "forgets" in self.path:
+            self.send_response(201)
+            self.send_header("Docker-Content-Digest", "sha256:" + hashlib.sha256(body).hexdigest())
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         connection = http.client.HTTPConnection(self.registry, timeout=60)
         skipped = {"transfer-encoding", "content-length", "connection"}
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in skipped}
-        headers["Content-Length"] = str(len(body))
-        connection.request(self.command, self.path, body, headers)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        # Some headers come several times: each kind of manifest that the client accepts.
+        for name, value in self.headers.items():
+            if name.lower() not in skipped:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
         answer = connection.getresponse()
         content = answer.read()
         self.send_response(answer.status)
@@ -110,6 +123,21 @@ class FlakyRegistry(SimpleHTTPRequestHandler):
                 self.send_header(name, value)
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
         self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def refuse(self, repository):
+        if "busy" in repository:
+            status, code, message = 429, "TOOMANYREQUESTS", "too many requests"
+        elif "denied" in repository:
+            status, code, message = 403, "DENIED", "requested access to the resource is denied"
+        else:
+            self.send_error(500)
+            return
+        content = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 

@@ -5,6 +5,7 @@ mod checks;
 mod classic;
 mod client;
 mod context;
+mod distribution;
 mod leftovers;
 mod output;
 mod registry;
@@ -106,8 +107,13 @@ impl Docker {
         Ok(self.builder.get_or_try_init(connect).await?.as_ref())
     }
 
-    fn transfer<'a>(&'a self, reference: &'a ImageRef, failed: &'static str) -> Transfer<'a> {
-        Transfer { address: &self.address, credentials: &self.credentials, reference, failed }
+    fn transfer<'a>(
+        &'a self,
+        reference: &'a ImageRef,
+        events: Option<&'a Events>,
+        failed: &'static str,
+    ) -> Transfer<'a> {
+        Transfer { address: &self.address, credentials: &self.credentials, reference, events, failed }
     }
 }
 
@@ -212,7 +218,7 @@ impl Engine for Docker {
         // Watch mode drops it when something changes meanwhile.
         let mut unfinished = Unfinished { reference: Some(reference.to_string()), events };
         let start = std::time::Instant::now();
-        let transfer = self.transfer(reference, "cannot be pulled");
+        let transfer = self.transfer(reference, Some(events), "cannot be pulled");
         let result = tokio::select! {
             result = transfer.pull() => result,
             () = cancel.cancelled() => Err(EngineError::Cancelled),
@@ -223,6 +229,14 @@ impl Engine for Docker {
             Err(_) => Event::PullFailed { reference },
         });
         result
+    }
+
+    async fn at_registry(&self, reference: &ImageRef) -> Result<Option<String>, EngineError> {
+        self.transfer(reference, None, "is not known").at_registry().await
+    }
+
+    async fn answers(&self) -> bool {
+        self.client.ping().await.is_ok()
     }
 
     async fn push(
@@ -237,7 +251,7 @@ impl Engine for Docker {
             let (image, reference) = (image.to_owned(), reference.to_string());
             let _ = events.send(Event::PushProgress { image, reference, bytes, total });
         };
-        let transfer = self.transfer(reference, "was not pushed");
+        let transfer = self.transfer(reference, Some(events), "was not pushed");
         let pushed = async {
             let digest = transfer.push(progress).await?;
             let image = self.client.inspect_image(id).await.map_err(failed)?;

@@ -13,13 +13,14 @@ use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
-use crate::engine::credentials::Credentials;
+use crate::engine::credentials::{Credentials, Login};
 use crate::engine::transport::Address;
+use crate::event::{Event, Events};
 use crate::plan::Present;
 use crate::recipe::ImageRef;
 
 /// A registry that says nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+pub const SILENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -44,9 +45,13 @@ struct Aux {
     digest: Option<String>,
 }
 
+/// How long a registry says nothing before the user is told.
+const SILENCE_TOLD: Duration = Duration::from_secs(10);
+
 /// One image's way from or to its registry.
 pub struct Transfer<'a> {
     pub address: &'a Address,
+    pub events: Option<&'a Events>,
     pub credentials: &'a Credentials,
     pub reference: &'a ImageRef,
     /// How messages say that it did not work: `cannot be pulled`, `was not pushed`.
@@ -90,37 +95,30 @@ impl Transfer<'_> {
         self.reference.tag.as_deref().unwrap_or("latest")
     }
 
-    fn registry(&self) -> &str {
+    pub fn registry(&self) -> &str {
         self.reference.registry.as_deref().unwrap_or("docker.io")
     }
 
     /// Sends the request and hears the engine's messages until the end, an error, or silence.
     async fn run(&self, path: &str, mut hear: impl FnMut(Message)) -> Result<(), EngineError> {
-        let registry = self.registry();
-        let login =
-            self.credentials.of_registry(registry).await.map_err(|error| {
-                EngineError::Refused(Diagnostic::error(format!("no login for `{registry}`: {error}")))
-            })?;
-        // Without a login engines want the header all the same.
-        let header = login.as_ref().map_or_else(|| "e30=".to_owned(), |login| login.header(registry));
+        let login = self.login().await?;
+        let header = Self::header(login.as_ref(), self.registry());
         let request = Request::post(path)
             .header("Host", "docker")
             .header("X-Registry-Auth", header)
             .body(Full::<Bytes>::default())
             .map_err(|error| EngineError::Failed(Diagnostic::error(error.to_string())))?;
         let gone = |error: io::Error| EngineError::unreachable(&format!("the engine went away: {error}"));
-        let answer = tokio::time::timeout(SILENCE, self.address.send(request)).await;
-        let response = answer.map_err(|_| self.silent())?.map_err(gone)?;
+        let response = self.patiently(self.address.send(request)).await?.map_err(gone)?;
         let status = response.status();
         let mut lines = Lines { body: response.into_body(), buffer: Vec::new() };
         if !status.is_success() {
             // Pulls say so with the status, pushes within the stream.
             let text = lines.rest().await.map_err(gone)?;
-            let message = serde_json::from_str::<Refusal>(&text).map_or(text, |refusal| refusal.message);
-            return Err(self.refused(login.is_some(), &message));
+            return Err(self.refused(login.is_some(), &refusal(&text)));
         }
         loop {
-            let line = tokio::time::timeout(SILENCE, lines.next()).await.map_err(|_| self.silent())?.map_err(gone)?;
+            let line = self.patiently(lines.next()).await?.map_err(gone)?;
             let Some(line) = line else { return Ok(()) };
             let Ok(message) = serde_json::from_slice::<Message>(&line) else { continue };
             if let Some(error) = message.error {
@@ -130,7 +128,34 @@ impl Transfer<'_> {
         }
     }
 
-    fn silent(&self) -> EngineError {
+    /// The user's login for the registry.
+    pub async fn login(&self) -> Result<Option<Login>, EngineError> {
+        let registry = self.registry();
+        let login = self.credentials.of_registry(registry).await;
+        login.map_err(|error| EngineError::Refused(Diagnostic::error(format!("no login for `{registry}`: {error}"))))
+    }
+
+    /// The value of `X-Registry-Auth`, which engines want also without a login.
+    pub fn header(login: Option<&Login>, registry: &str) -> String {
+        login.map_or_else(|| "e30=".to_owned(), |login| login.header(registry))
+    }
+
+    /// Waits for the registry, tells the user when that takes long, and gives up in the end.
+    async fn patiently<T>(&self, work: impl Future<Output = T>) -> Result<T, EngineError> {
+        tokio::pin!(work);
+        if let Ok(result) = tokio::time::timeout(SILENCE_TOLD, &mut work).await {
+            return Ok(result);
+        }
+        if let Some(events) = self.events {
+            let (reference, registry) = (self.reference, self.registry());
+            let told = SILENCE_TOLD.as_secs();
+            let message = format!("`{reference}`: the registry `{registry}` has said nothing for {told} s; waiting");
+            let _ = events.send(Event::Note { message });
+        }
+        tokio::time::timeout(SILENCE - SILENCE_TOLD, work).await.map_err(|_| self.silent())
+    }
+
+    pub fn silent(&self) -> EngineError {
         self.unreachable("it has said nothing for a minute")
     }
 
@@ -145,7 +170,7 @@ impl Transfer<'_> {
         )
     }
 
-    fn refused(&self, logged_in: bool, error: &str) -> EngineError {
+    pub fn refused(&self, logged_in: bool, error: &str) -> EngineError {
         let (error, registry) = (error.trim(), self.registry());
         let lower = error.to_lowercase();
         let is = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -160,7 +185,7 @@ impl Transfer<'_> {
         if is(&["not found", "manifest unknown", "no such image"]) {
             return EngineError::Refused(failed.hint("is its name right, and its tag?"));
         }
-        if is(&["unauthorized", "no basic auth", "denied", "authentication required", "incorrect username"]) {
+        if is(REFUSED) {
             let hint = match logged_in {
                 true => format!("the login for `{registry}` is refused: `docker login {registry}` sets another"),
                 false => format!("there is no login for `{registry}`: run `docker login {registry}`"),
@@ -200,13 +225,22 @@ pub async fn log_in(address: &Address, credentials: &Credentials, registry: &str
     let answer = tokio::time::timeout(SILENCE, answer).await;
     match answer.map_err(|_| failed("the registry has said nothing for a minute".to_owned()))? {
         Ok((status, _)) if status.is_success() => Ok(true),
-        Ok((_, text)) => {
-            let message = serde_json::from_str::<Refusal>(&text).map_or(text, |refusal| refusal.message);
-            Err(failed(message.trim().to_owned()))
-        }
+        Ok((_, text)) => Err(failed(refusal(&text).trim().to_owned())),
         Err(error) => Err(EngineError::unreachable(&format!("the engine went away: {error}"))),
     }
 }
+
+/// What engines say where a login is missing, wrong, or not enough.
+const REFUSED: &[&str] = &[
+    "unauthorized",
+    "no basic auth",
+    "denied",
+    "403 forbidden",
+    "authentication required",
+    "authorization failed",
+    "incorrect username",
+    "insufficient_scope",
+];
 
 /// What engines say of a registry that is not there.
 const UNREACHABLE: &[&str] = &[
@@ -224,6 +258,11 @@ const UNREACHABLE: &[&str] = &[
 #[derive(Deserialize)]
 struct Refusal {
     message: String,
+}
+
+/// What an answer that is no success says.
+pub fn refusal(text: &str) -> String {
+    serde_json::from_str::<Refusal>(text).map_or_else(|_| text.to_owned(), |refusal| refusal.message)
 }
 
 /// `v1: digest: sha256:... size: 1356`.

@@ -4,6 +4,7 @@ mod bases;
 mod downloads;
 mod flight;
 mod image;
+mod lost;
 mod pushes;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BuildOptions, Engine, EngineError};
 use crate::artifact::Store;
+use crate::config::Transfers;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Plan, PlannedImage};
@@ -25,6 +27,7 @@ use crate::recipe::ImageRef;
 pub use flight::Flights;
 use flight::{Course, Done, Landed, Made};
 use image::Maker;
+pub use lost::lost;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteOptions {
@@ -36,6 +39,7 @@ pub struct ExecuteOptions {
     /// Run every step of what was asked for anew.
     pub force: bool,
     pub build: BuildOptions,
+    pub transfers: Transfers,
     /// Why images of registries are not there: what rests on them fails.
     pub missing: BTreeMap<ImageRef, EngineError>,
 }

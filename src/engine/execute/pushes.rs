@@ -1,19 +1,16 @@
 //! Pushes, after all builds and checks of the request succeeded.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 
 use super::Run;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Engine, EngineError, Pushed};
+use crate::engine::{Attempts, Engine, EngineError, Pushed, within};
 use crate::event::Event;
 use crate::plan::{Mark, PlannedImage};
 use crate::recipe::ImageRef;
-
-/// Waits between attempts.
-const BACK_OFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// So often another image is pushed under the reference before f3s gives up. Each try is short: the layers are there.
 const MOVED: u32 = 8;
@@ -43,7 +40,9 @@ impl<E: Engine> Run<'_, E> {
     /// Pushes all references of an image, then marks it as pushed.
     async fn push(&self, image: &PlannedImage, id: &str) {
         for reference in &image.pushes {
-            if let Err(error) = self.push_retried(image, id, reference).await {
+            let what = || format!("`{reference}` was not pushed");
+            let push = self.push_retried(image, id, reference);
+            if let Err(error) = within(self.options.transfers.timeout(), what, push).await {
                 if matches!(error, EngineError::Cancelled) {
                     return;
                 }
@@ -70,44 +69,43 @@ impl<E: Engine> Run<'_, E> {
         let (name, shown) = (image.name.clone(), reference.to_string());
         let _ = self.events.send(Event::PushStarted { image: name.clone(), reference: shown.clone() });
         let start = Instant::now();
-        let (mut attempt, mut failures, mut moved) = (1, 0, 0);
+        let (mut attempt, mut attempts, mut moved) = (1, Attempts::default(), 0);
+        let again = |attempt: u32, because: String| {
+            let (image, reference) = (name.clone(), shown.clone());
+            let _ = self.events.send(Event::PushRetried { image, reference, attempt, because });
+        };
         loop {
-            // Another run may have moved the tag to its own version since: what is pushed is what this run checked.
-            self.engine.tag(id, reference).await?;
-            let pushed = self.engine.push(&image.name, id, reference, self.events, &self.stop).await;
-            let (because, wait) = match pushed {
+            let pushed = self.push_once(image, id, reference).await;
+            attempt += 1;
+            match pushed {
                 Ok(Pushed::Itself(digest)) => {
                     let seconds = start.elapsed().as_secs_f64();
                     let _ = self.events.send(Event::Pushed { image: name, reference: shown, digest, seconds });
                     return Ok(());
                 }
+                Ok(Pushed::Another) if moved + 1 == MOVED => return Err(EngineError::Failed(moved_away(reference))),
                 Ok(Pushed::Another) => {
                     moved += 1;
-                    if moved == MOVED {
-                        return Err(EngineError::Failed(moved_away(reference)));
-                    }
-                    ("somebody gave its tag to another image, which was pushed instead".to_owned(), Duration::ZERO)
+                    again(attempt, "somebody gave its tag to another image, which was pushed instead".to_owned());
                 }
                 Err(error) => {
-                    let because = match &error {
-                        EngineError::Failed(diagnostic) | EngineError::Unreachable(diagnostic) => {
-                            diagnostic.message.clone()
-                        }
-                        EngineError::Refused(_) | EngineError::Cancelled => return Err(error),
-                    };
-                    let Some(wait) = BACK_OFF.get(failures) else { return Err(error) };
-                    failures += 1;
-                    (because, *wait)
+                    attempts.wait(self.engine, error, &self.stop, |because| again(attempt, because)).await?;
                 }
-            };
-            attempt += 1;
-            let (image, reference) = (name.clone(), shown.clone());
-            let _ = self.events.send(Event::PushRetried { image, reference, attempt, because });
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.stop.cancelled() => return Err(EngineError::Cancelled),
             }
         }
+    }
+
+    /// One push, of which the registry says afterwards that it has what it took.
+    async fn push_once(&self, image: &PlannedImage, id: &str, reference: &ImageRef) -> Result<Pushed, EngineError> {
+        // Another run may have moved the tag to its own version since: what is pushed is what this run checked.
+        self.engine.tag(id, reference).await?;
+        let pushed = self.engine.push(&image.name, id, reference, self.events, &self.stop).await?;
+        // Whoever pushes and may not pull learns nothing here.
+        if matches!(pushed, Pushed::Itself(_)) && matches!(self.engine.at_registry(reference).await, Ok(None)) {
+            let error = format!("`{reference}` was not pushed: the registry took it, and does not have it");
+            return Err(EngineError::Failed(Diagnostic::error(error).hint("its storage may be broken, or full")));
+        }
+        Ok(pushed)
     }
 }
 

@@ -160,6 +160,63 @@ async fn pushes_are_tried_again_and_given_up_after_four_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_push_survives_an_engine_that_restarts() {
+    let away = |times| {
+        let engine = Fake::default();
+        *engine.away.lock().unwrap() = times;
+        engine
+    };
+    let engine = away(40);
+    let (outcome, events) = run(&engine, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.summary.pushed, outcome.errors.len()), (4, 0));
+    let waits = |event: &Event| matches!(event, Event::PushRetried { because, .. } if because.contains("come back"));
+    assert_eq!(events.iter().filter(|event| waits(event)).count(), 1);
+
+    let (outcome, _) = run(&away(9999), options(1), &CancellationToken::new()).await;
+    assert!(outcome.unreachable && outcome.summary.pushed == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_keeps_nothing_of_what_it_took_is_a_failure() {
+    let engine = Fake::default();
+    engine.forgets.lock().unwrap().insert("r.example.com/a:latest".to_owned(), 2);
+    let (outcome, _) = run(&engine, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.summary.pushed, outcome.errors.len()), (4, 0));
+    assert_eq!(engine.log().iter().filter(|line| *line == "push r.example.com/a:latest").count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_has_a_limit_in_all() {
+    let (jobs, mut options) = options(1);
+    options.transfers.timeout = std::num::NonZeroU64::new(3).unwrap();
+    let (outcome, _) = run(&refusing(99), (jobs, options), &CancellationToken::new()).await;
+    assert!(outcome.errors[0].message.contains("it has taken 3 s, which is its limit"), "{:?}", outcome.errors);
+}
+
+#[tokio::test]
+async fn what_a_registry_lost_or_has_otherwise_is_found() {
+    let engine = Fake::default();
+    run(&engine, options(4), &CancellationToken::new()).await;
+    let (graph, world, config) = graph();
+    let mut present = engine.present().await.unwrap();
+    for image in present.0.values_mut() {
+        image.digests = ["a", "b", "c", "d"].iter().map(|name| format!("r.example.com/{name}@sha256:0")).collect();
+    }
+    let plan = Plan::new(&graph, &present, &*world, &config, &plan_options()).unwrap();
+    let (events, _receiver) = mpsc::unbounded_channel();
+    assert!(super::lost(&engine, &plan, &present, &events).await.is_empty());
+    engine.registry.lock().unwrap().remove("r.example.com/a:latest");
+    engine.registry.lock().unwrap().insert("r.example.com/c:latest".to_owned(), "sha256:1".to_owned());
+    let lost = super::lost(&engine, &plan, &present, &events).await;
+    let names: Vec<String> = lost.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["r.example.com/a:latest", "r.example.com/c:latest"]);
+    let again = Plan::new(&graph, &present, &*world, &config, &PlanOptions { lost, ..plan_options() }).unwrap();
+    let pushed: Vec<bool> = again.images.iter().map(|image| image.is_pushed).collect();
+    assert_eq!(pushed.iter().filter(|pushed| **pushed).count(), 2);
+    assert_eq!(again.count(Action::UpToDate), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_image_that_was_pushed_instead_is_no_push() {
     let moving = |times| {
         let engine = Fake::default();

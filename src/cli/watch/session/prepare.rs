@@ -94,6 +94,7 @@ impl Session<'_> {
         let (events, sources, cancel) = (self.events.clone(), self.sources.clone(), self.cancel.clone());
         // A round takes over from the one before: a prune that waits for that one must not keep it.
         let held = self.running.as_ref().map(|running| running.hold.clone());
+        let transfers = project.config.transfers;
         async move {
             let engine = match (engine, found) {
                 (Some(engine), Some((settings, _))) if settings == config => engine,
@@ -106,7 +107,7 @@ impl Session<'_> {
                 Some(hold) => hold,
                 None => Arc::new(build::hold(&engine, &events).await?),
             };
-            let stock = build::stock(&engine, (&graph, &sources), (false, true), &events, &cancel).await?;
+            let stock = build::stock(&engine, (&graph, &sources), (false, true, transfers), &events, &cancel).await?;
             Ok(Stocked { engine, stock, hold })
         }
     }
