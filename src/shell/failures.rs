@@ -20,15 +20,7 @@ pub fn shown(tree: &Tree) -> Result<String, Fault> {
         search.statement(statement, index + 1 == count)?;
     }
     search.insertions.sort_by_key(|(at, _)| *at);
-    let (mut text, mut insertions) = (String::new(), search.insertions.into_iter().peekable());
-    for (at, c) in tree.text.chars().enumerate() {
-        while let Some((_, inserted)) = insertions.next_if(|(place, _)| *place == at) {
-            text.push_str(inserted);
-        }
-        text.push(c);
-    }
-    insertions.for_each(|(_, inserted)| text.push_str(inserted));
-    Ok(text)
+    tree.with(&search.insertions)
 }
 
 struct Search<'s, 't> {
@@ -311,6 +303,26 @@ mod tests {
             ("a || b && c", "a || b && c; (exit $?)"),
             ("a && b >x 2>&1", "a && b >x 2>&1; (exit $?)"),
             ("a && cat <<X; b\nfoo && bar\nX", "a && cat <<X; (exit $?); b\nfoo && bar\nX"),
+            (
+                "a && cat <<X && echo \"x $(g; echo y)\" && h\nbody\nX\nz",
+                "a && cat <<X && echo \"x $(g; echo y)\" && h; (exit $?)\nbody\nX\nz",
+            ),
+            (
+                "a && cat <<X >\"${y:-a;b}\" # it's\n'\nX\nb && c",
+                "a && cat <<X >\"${y:-a;b}\"; (exit $?) # it's\n'\nX\nb && c; (exit $?)",
+            ),
+            (
+                "a && cat <<X <<-'Y' && b \\\n  && c $(d && e)\n\\\n`\nX\n(\n\tY\nf && g",
+                "a && cat <<X <<-'Y' && b \\\n  && c $(d && e); (exit $?)\n\\\n`\nX\n(\n\tY\nf && g; (exit $?)",
+            ),
+            ("a && cat <<X && b \"c\nd\"\n'\nX", "a && cat <<X && b \"c\nd\"; (exit $?)\n'\nX"),
+            ("x=$((1 << 2)) && a; (( x << 2 )) && b", "x=$((1 << 2)) && a; (exit $?); (( x << 2 )) && b"),
+            ("a && cat <<<x && b", "a && cat <<<x && b; (exit $?)"),
+            ("a && b '<<X' # <<X\nb", "a && b '<<X'; (exit $?) # <<X\nb"),
+            (
+                "a && b \"$(cat <<X\nit's; c && d\nX\n)\" && c",
+                "a && b \"$(cat <<X\nit's; c && d\nX\n)\" && c; (exit $?)",
+            ),
             ("a && if b; then c; fi >x", "a && if b; then c; fi >x; (exit $?)"),
             ("ünï && b", "ünï && b; (exit $?)"),
             ("a && b &", "a && b &"),

@@ -1,5 +1,6 @@
 //! The shell: quoting its words, and reading its texts. What a shell makes of a text is decided by a parser.
 
+mod documents;
 mod failures;
 mod syntax;
 

@@ -1,11 +1,12 @@
 //! A shell text as a parser reads it: whether it is complete in itself, and what stands where in it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use brush_parser::ast::{CompoundListItem, Program, SeparatorOperator};
 use brush_parser::{ParseError, ParserOptions, Token, TokenizerError, TokenizerOptions};
 
-use super::failures;
+use super::{documents, failures};
 
 /// One or more complete commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Fault {
     Deep,
     /// A character that no argument of a program can hold.
     Nul,
+    /// Where each command ends cannot be told for certain.
+    Unclear,
     /// A chain whose failure is meant in one place and goes unseen in another. As it stands in the text.
     Mixed { chain: String },
 }
@@ -84,29 +87,97 @@ pub(super) struct Tree<'t> {
     program: Program,
     /// In the order in which they stand in the text.
     pub tokens: Vec<Token>,
+    /// The text as the parser got it: as long, without its here-documents.
+    read: Cow<'t, str>,
+    options: ParserOptions,
 }
 
 impl<'t> Tree<'t> {
     fn parse(text: &'t str, options: &ParserOptions) -> Result<Tree<'t>, Fault> {
-        let options_of_tokens = TokenizerOptions {
-            enable_extended_globbing: options.enable_extended_globbing,
-            posix_mode: options.posix_mode,
-            sh_mode: options.sh_mode,
-        };
-        let mut tokens =
-            brush_parser::uncached_tokenize_str(text, &options_of_tokens).map_err(|inner| Fault::unclosed(&inner))?;
+        let read = documents::without(text, &tokenizer(options))?;
+        let tokens = tokens(&read, options).map_err(|inner| Fault::unclosed(&inner))?;
         if is_deep(&tokens) {
             return Err(Fault::Deep);
         }
         let program = brush_parser::parse_tokens(&tokens, options).map_err(|error| Fault::of(&error, text))?;
-        // A here-document's text is a token in front of what follows on its first line.
-        tokens.sort_by_key(|token| token.location().start.index);
-        Ok(Tree { text, program, tokens })
+        if !stand_where_they_say(&tokens, &read) {
+            return Err(Fault::Unclear);
+        }
+        Ok(Tree { text, program, tokens, read, options: options.clone() })
+    }
+
+    /// The text with something put in front of some characters, if that leaves all else what it was. In order.
+    pub fn with(&self, insertions: &[(usize, &str)]) -> Result<String, Fault> {
+        if insertions.is_empty() {
+            return Ok(self.text.to_owned());
+        }
+        let found = tokens(&put_in(&self.read, insertions), &self.options).map_err(|_| Fault::Unclear)?;
+        let mut waiting = insertions.iter().peekable();
+        let mut expected = Vec::new();
+        for token in &self.tokens {
+            while let Some((_, inserted)) = waiting.next_if(|(at, _)| *at <= token.location().start.index) {
+                expected.extend(tokens(inserted, &self.options).map_err(|_| Fault::Unclear)?);
+            }
+            expected.push(token.clone());
+        }
+        for (_, inserted) in waiting {
+            expected.extend(tokens(inserted, &self.options).map_err(|_| Fault::Unclear)?);
+        }
+        let is_same = |one: &Token, other: &Token| {
+            matches!(one, Token::Word(..)) == matches!(other, Token::Word(..)) && one.to_str() == other.to_str()
+        };
+        let stays =
+            found.len() == expected.len() && found.iter().zip(&expected).all(|(one, other)| is_same(one, other));
+        if !stays || brush_parser::parse_tokens(&found, &self.options).is_err() {
+            return Err(Fault::Unclear);
+        }
+        Ok(put_in(self.text, insertions))
     }
 
     pub fn statements(&self) -> impl Iterator<Item = &CompoundListItem> {
         self.program.complete_commands.iter().flat_map(|commands| &commands.0)
     }
+}
+
+fn tokenizer(options: &ParserOptions) -> TokenizerOptions {
+    TokenizerOptions {
+        enable_extended_globbing: options.enable_extended_globbing,
+        posix_mode: options.posix_mode,
+        sh_mode: options.sh_mode,
+    }
+}
+
+fn tokens(text: &str, options: &ParserOptions) -> Result<Vec<Token>, TokenizerError> {
+    brush_parser::uncached_tokenize_str(text, &tokenizer(options))
+}
+
+fn put_in(text: &str, insertions: &[(usize, &str)]) -> String {
+    let (mut result, mut insertions) = (String::new(), insertions.iter().peekable());
+    for (at, c) in text.chars().enumerate() {
+        while let Some((_, inserted)) = insertions.next_if(|(place, _)| *place == at) {
+            result.push_str(inserted);
+        }
+        result.push(c);
+    }
+    insertions.for_each(|(_, inserted)| result.push_str(inserted));
+    result
+}
+
+/// True if all that a word holds stands there in the text; joined lines and comments within it are left out.
+fn stand_where_they_say(tokens: &[Token], text: &str) -> bool {
+    let (mut text, mut at) = (text.chars(), 0);
+    tokens.iter().all(|token| {
+        let span = token.location();
+        if span.start.index < at {
+            return false;
+        }
+        text.by_ref().take(span.start.index - at).for_each(drop);
+        at = span.end.index.max(span.start.index);
+        let mut place = text.by_ref().take(at - span.start.index);
+        let stands = token.to_str().chars().filter(|c| !c.is_whitespace()).all(|c| place.any(|there| there == c));
+        place.for_each(drop);
+        stands
+    })
 }
 
 /// How much is opened in a text that may hold more of it; quotes are not read.
@@ -157,10 +228,14 @@ impl Fault {
             | TokenizerError::UnterminatedCommandSubstitution
             | TokenizerError::UnterminatedVariable => unclosed("a `$(` or `${`"),
             TokenizerError::UnterminatedHereDocuments(..) | TokenizerError::MissingHereTag(_) => {
-                unclosed("a here-document")
+                Fault::missing_document()
             }
             _ => Fault::Incomplete,
         }
+    }
+
+    pub fn missing_document() -> Fault {
+        Fault::Unclosed("a here-document".to_owned())
     }
 
     fn of(error: &ParseError, text: &str) -> Fault {
@@ -190,6 +265,9 @@ impl Fault {
                 "every command of a list is complete in itself: write what belongs together as one text of several lines"
             }
             Fault::Deep => "write it to a file with `write`, and run that",
+            Fault::Unclear => {
+                "write each of its commands as a text of its own, or all to a file with `write`, and run that"
+            }
             Fault::Nul => "no command can hold it: `printf '\\\\0'` writes one",
             Fault::Mixed { .. } => {
                 "write what must not fail as a line of its own, and the rest as `if .. ; then .. ; fi`"
@@ -213,6 +291,7 @@ impl fmt::Display for Fault {
                 "this command holds more brackets and blocks, or more of them within each other, than f3s reads",
             ),
             Fault::Nul => f.write_str("this command holds the character NUL"),
+            Fault::Unclear => f.write_str("where the commands of this text end cannot be told for certain"),
             Fault::Mixed { chain } => {
                 write!(f, "`{chain}` could fail unseen: behind a command that must succeed stands a test that may fail")
             }

@@ -88,7 +88,8 @@ impl Text {
 impl Grammar<'_> {
     fn entry(&mut self) -> Text {
         if self.choices.once_in(12) {
-            return Text { text: "# nothing".to_owned(), meaning: ":".to_owned() };
+            // `$?` stays what it was.
+            return Text { text: "# nothing".to_owned(), meaning: String::new() };
         }
         self.documents.clear();
         let statements = if self.choices.once_in(3) { self.statements(2) } else { self.statement(2) };
