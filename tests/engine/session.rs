@@ -170,7 +170,8 @@ fn a_session_of_edits() {
     let files = std::fs::read_dir(project.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let mut files: Vec<String> = files.map(|name| name.into_string().unwrap()).collect();
     files.sort();
-    assert_eq!(files, ["cache", "f3s.toml", "scripts"]);
+    // `state` is the home of the user's marks, which tests keep with their project.
+    assert_eq!(files, ["cache", "f3s.toml", "scripts", "state"]);
     drop(ended);
     let engine = format!(".*dockerd .*{}.*", folder.path().display());
     assert_eq!(processes(&engine), [] as [&str; 0]);

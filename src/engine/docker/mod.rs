@@ -30,7 +30,7 @@ use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef, RESERVED_HOST};
 use buildkit::{Builder, Files, Offer, Request};
-use client::{Client, failed, message};
+use client::{Client, Hello, failed, message};
 use registry::Transfer;
 
 #[derive(Clone)]
@@ -48,25 +48,17 @@ pub struct Docker {
 impl Docker {
     /// Errors: nobody answers there, or what answers is no engine.
     pub async fn connect(address: Address) -> io::Result<Docker> {
-        let client = client::over(&address).map_err(|error| io::Error::other(message(&error)))?;
-        let hello = async {
-            let client = client.negotiate_version().await?;
-            let version = client.version().await?;
-            Ok::<_, Error>((client, version))
-        };
-        let (client, found) = tokio::time::timeout(address.patience(), hello)
-            .await
-            .map_err(|_| address.is_silent())?
-            .map_err(|error| io::Error::other(message(&error)))?;
-        let components = found.components.unwrap_or_default();
+        let hello = tokio::time::timeout(address.patience(), Hello::ask(&address)).await;
+        let hello = hello.map_err(|_| address.is_silent())??;
+        let client = client::over(&address, &hello).map_err(|error| io::Error::other(message(&error)))?;
         Ok(Docker {
             address,
             client,
             credentials: Credentials::of_user(),
             builder: Default::default(),
             identity: Default::default(),
-            version: found.version.unwrap_or_default(),
-            is_podman: components.iter().any(|component| component.name.starts_with("Podman")),
+            is_podman: hello.is_podman(),
+            version: hello.version,
         })
     }
 
