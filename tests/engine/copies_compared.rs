@@ -43,10 +43,8 @@ fn copies_mean_the_same_in_layers_as_on_their_own() {
         })
         .collect();
     chunks.iter().for_each(Chunk::write_recipes);
-    let differences: Vec<String> = std::thread::scope(|scope| {
-        let compared: Vec<_> = chunks.iter().map(|chunk| scope.spawn(|| chunk.compare())).collect();
-        compared.into_iter().flat_map(|one| one.join().unwrap()).collect()
-    });
+    // One after the other: Docker 20.10 gives up where equal steps of several builds wait for each other.
+    let differences: Vec<String> = chunks.iter().flat_map(Chunk::compare).collect();
     assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
 }
 
