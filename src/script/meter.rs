@@ -20,6 +20,8 @@ thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     /// What was held, and the time, when the evaluation began.
     static START: Cell<Option<(isize, Duration)>> = const { Cell::new(None) };
+    /// What was used up already: functions that go on when one of their calls fails, as `sort` does, get no further.
+    static FOUND: Cell<Option<Excess>> = const { Cell::new(None) };
 }
 
 /// What an evaluation used up.
@@ -72,11 +74,19 @@ fn now() -> Duration {
 
 /// Begins to measure this thread.
 pub fn start() {
+    FOUND.set(None);
     START.set(Some((HELD.get(), now())));
 }
 
 /// What the evaluation on this thread has used up, if anything. `operations`: how many it has done.
 pub fn excess(operations: u64) -> Option<Excess> {
+    if FOUND.get().is_none() {
+        FOUND.set(found(operations));
+    }
+    FOUND.get()
+}
+
+fn found(operations: u64) -> Option<Excess> {
     let (held, time) = START.get()?;
     if HELD.get().wrapping_sub(held) > MAX_MEMORY as isize {
         return Some(Excess::Memory);
@@ -99,6 +109,9 @@ mod tests {
         let halves = [vec![1u8; MAX_MEMORY / 2 + 1], vec![1; MAX_MEMORY / 2 + 1]];
         assert_eq!((halves[0][0], excess(1)), (1, Some(Excess::Memory)));
         drop(halves);
+        // What was too much once stays so, until the next evaluation.
+        assert_eq!(excess(1), Some(Excess::Memory));
+        start();
         assert_eq!(excess(1), None);
         // Another thread has a count of its own.
         std::thread::spawn(|| assert_eq!(excess(1), None)).join().unwrap();

@@ -151,6 +151,27 @@ fn quiet_says_errors_and_the_summary_and_a_pipe_gets_plain_lines() {
 }
 
 #[test]
+fn a_warning_is_said_once_and_the_run_goes_on() {
+    let project = Project::new();
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/x\", \"x\");\nworkdir(\"/opt/$V\");\n");
+    let (file, message) = (format!("scripts/{}.rhai", project.image("a")), "`$V` is a text here");
+    let plain = project.f3s(&["run", "--progress", "plain"]).ok();
+    assert_eq!(plain.err.matches(message).count(), 1, "{}", plain.err);
+    let drawn = plain.err.split_once(&format!("warning: {message}")).unwrap().1;
+    assert!(drawn.contains(&format!("\n --> {file}:3:1\n")) && plain.summary() == "built 1", "{}", plain.err);
+    assert_eq!(project.config("a")["WorkingDir"], "/opt/$V");
+    // Also of an image that is up to date.
+    let json = project.f3s(&["run", "--progress", "json"]).ok();
+    let events = json.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let warned: Vec<_> = events.filter(|event| event["event"] == "warned").collect();
+    assert_eq!(warned.len(), 1, "{}", json.out);
+    let warning = &warned[0]["diagnostics"][0];
+    let place = &warning["origin"]["place"];
+    assert_eq!((&warning["severity"], &place["line"]), (&"warning".into(), &3.into()), "{warning}");
+    assert!(warning["message"].as_str().unwrap().starts_with(message) && place["file"] == *file, "{warning}");
+}
+
+#[test]
 fn logs_of_continuous_integration_fold_and_are_annotated() {
     if is_missing("alpine:3.13") {
         return;

@@ -44,7 +44,7 @@ pub fn register(engine: &mut Engine) {
 pub const REFUSED: [&str; 2] = ["exit", "sleep"];
 
 /// Functions of the language that are registered again, with a limit or to refuse something.
-pub const OF_THE_LANGUAGE: [&str; 6] = ["to_string", "append", "replace", "split", "split_rev", "to_chars"];
+pub const OF_THE_LANGUAGE: [&str; 7] = ["to_string", "append", "replace", "split", "split_rev", "to_chars", "to_json"];
 
 fn refuse_standard(engine: &mut Engine) {
     let [exit, sleep] = REFUSED;

@@ -1,8 +1,12 @@
-//! Functions of the language over texts that would make far more of a text than a script may hold, before anybody counts.
+//! Functions of the language over texts that would make far more of a text than a script may hold, before anybody counts,
+//! or would never be done.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
+use std::collections::BTreeMap;
 
-use crate::script::arguments::Outcome;
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
+
+use crate::diagnostic::Diagnostic;
+use crate::script::arguments::{Outcome, raise};
 use crate::script::interpreter::{MAX_COLLECTION, MAX_STRING};
 
 /// What Rhai itself raises for a value that is too large.
@@ -34,7 +38,25 @@ fn replace(text: &mut ImmutableString, from: &str, to: &str) -> Outcome<()> {
     Ok(())
 }
 
+fn holds_function(value: &Dynamic) -> bool {
+    value.is_fnptr()
+        || value.read_lock::<Array>().is_some_and(|list| list.iter().any(holds_function))
+        || value.read_lock::<Map>().is_some_and(|map| map.values().any(holds_function))
+}
+
+/// A function keeps the variables that it uses: the map itself may be one, and would be written into itself without an end.
+fn to_json(map: Map) -> Outcome<String> {
+    if map.values().any(holds_function) {
+        let error = Diagnostic::error("a map with a function in it cannot be made JSON");
+        return Err(raise(error.hint("call the function, or leave it out")));
+    }
+    let map: BTreeMap<&str, &Dynamic> = map.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    serde_json::to_string(&map)
+        .map_err(|error| raise(Diagnostic::error(format!("the map cannot be made JSON: {error}"))))
+}
+
 pub fn register(engine: &mut Engine) {
+    engine.register_fn("to_json", to_json);
     let one = |c: char| c.to_string();
     engine.register_fn("replace", |text: &mut ImmutableString, from: &str, to: &str| replace(text, from, to));
     engine

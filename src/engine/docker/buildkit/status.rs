@@ -187,10 +187,12 @@ impl<'a> Progress<'a> {
 
 /// What a copy names and nothing has: engines say by which digest of theirs they looked for it.
 fn missing_source(image: &PlannedImage, error: &str) -> Option<Diagnostic> {
-    let is_missing = ["failed to calculate checksum", "failed to compute cache key", "failed to walk"]
-        .iter()
-        .any(|words| error.contains(words))
-        && ["not found", "no such file or directory"].iter().any(|words| error.contains(words));
+    // Before 23.0 it is all that a vertex says: `"/a" not found: not found`.
+    let is_missing = error.starts_with('"') && error.ends_with("\" not found: not found")
+        || ["failed to calculate checksum", "failed to compute cache key", "failed to walk"]
+            .iter()
+            .any(|words| error.contains(words))
+            && ["not found", "no such file or directory"].iter().any(|words| error.contains(words));
     // `checksum of ref ID::ID: "/a": not found`, or `failed to walk /var/lib/../a: lstat ..`.
     let path = error.rsplit('"').nth(1).filter(|_| is_missing)?;
     let copies = |instruction: &&Instruction| {
