@@ -1,6 +1,7 @@
 //! Configuration with hostile values: what the engine keeps is what the recipe says, to the letter.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -79,6 +80,16 @@ fn command(choices: &mut Choices, shell: &[String]) -> (String, Value) {
     (list(&words), json!(words))
 }
 
+/// The words of a command, with what their shell evaluates in place of how that is written.
+fn evaluated(words: &Value) -> Value {
+    let Some(text) = words[2].as_str().and_then(|text| text.strip_prefix("eval ")) else { return words.clone() };
+    let told = Command::new("sh").args(["-c", &format!("printf %s {text}")]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    // What could be an option stands behind a blank.
+    let text = told.strip_prefix(' ').filter(|text| text.starts_with('-')).unwrap_or(&told);
+    json!([words[0], words[1], text])
+}
+
 /// The steps of a stage and what must come of them.
 fn case(choices: &mut Choices, number: usize) -> (String, BTreeMap<String, Value>) {
     let mut steps = String::new();
@@ -147,8 +158,8 @@ fn kept(config: &Value, author: &Value, expected: &BTreeMap<String, Value>) -> B
             "workdir" => config["WorkingDir"].clone(),
             "volume" => config["Volumes"].clone(),
             "shell" => config["Shell"].clone(),
-            "entrypoint" => config["Entrypoint"].clone(),
-            "cmd" => config["Cmd"].clone(),
+            "entrypoint" => evaluated(&config["Entrypoint"]),
+            "cmd" => evaluated(&config["Cmd"]),
             "healthcheck" => {
                 let check = &config["Healthcheck"];
                 let words = list(&check["Test"]);
@@ -157,7 +168,7 @@ fn kept(config: &Value, author: &Value, expected: &BTreeMap<String, Value>) -> B
                     Some("CMD-SHELL") => json!([list(&wanted[0])[0].clone(), "-c", words[1]]),
                     _ => json!(words[1..]),
                 };
-                json!([words, check["Interval"], check["Retries"]])
+                json!([evaluated(&words), check["Interval"], check["Retries"]])
             }
             "author" => author.clone(),
             "user" => config["User"].clone(),

@@ -32,6 +32,8 @@ mod secrets;
 mod server;
 mod session;
 mod shell;
+#[path = "../cases/shell.rs"]
+mod shell_cases;
 mod standing;
 mod steps;
 mod stored;

@@ -1,6 +1,8 @@
 //! What the shell makes of commands: which failures count, which shell it is, and texts of any length.
 
+use crate::cases::Cases;
 use crate::lab::{Project, is_missing};
+use crate::shell_cases::{Text, list, meaning};
 
 fn recipe(steps: &str) -> String {
     format!("base(\"alpine:3.13\");\nuser(\"root\");\n{steps}\n")
@@ -51,6 +53,7 @@ it's # $((1 + 2)) <<x
 END
 echo 3 >>/log # done`);
 run(["set +e", "false && true", "echo $? >>/log", "false", "echo 4 >>/log"]);
+run(["true\nset +e\nfalse", "true"]);
 run(["# nothing", "echo 5 >>/log # it's", "sleep 0 &", "wait; echo 6 >>/log;", "cat <<X >>/log\n7\nX"]);
 layer("l", || { run("# nothing"); run("echo 8 >>/log # why"); run(`echo 9 >>/log
 echo 10 >>/log`); });
@@ -78,9 +81,14 @@ shell(["/bin/own", "-c"]);"##;
         "run(\"{tell}\");\nrun(\"{tell} # why\");\nrun(\"{tell}\\ntrue\");\nrun([\"{tell} <<X\\nX\", \"true &\"]);\n\
          run(`{long}`);\nlayer(\"l\", || {{ run(\"{tell}\"); run(\"{tell}\\ntrue\"); run(`{long}`); }});"
     );
-    project.recipe("a", &format!("base(\"{}:latest\");\n{steps}\n", elsewhere.image("base")));
+    let start =
+        "cmd(`[ $SHELL_OF_THE_BASE = own ] &&\n  echo \"it's $SHELL_OF_THE_BASE\"`); healthcheck(\"[ own ] \\\\\\n\");";
+    project.recipe("a", &format!("base(\"{}:latest\");\n{steps}\n{start}\n", elsewhere.image("base")));
     project.f3s(&["build"]).ok();
     assert_eq!(project.sh("a", "cat /told"), ["own"; 8].join("\n"));
+    let image = format!("{}:latest", project.image("a"));
+    assert_eq!(project.docker(&["run", "--rm", "--network", "none", &image]), "it's own");
+    assert_eq!(project.config("a")["Healthcheck"]["Test"][0], "CMD-SHELL");
 }
 
 #[test]
@@ -113,4 +121,69 @@ layer("l", || { run(lines); run(list); });
     );
     assert_eq!(project.sh("a", "tail -n 1 /document"), "it's $HOME \\ \"quoted\" `text`");
     assert!(!project.layers("a").concat().iter().any(|path| path.contains("f3s")));
+}
+
+/// On the engine, too: lists that are to fail fail their image, and the others tell there what they are to tell.
+#[test]
+fn generated_commands_do_in_images_what_the_rule_says() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let lists: Vec<Vec<Text>> = Cases::wanted(12).each().map(|mut choices| list(&mut choices)).collect();
+    // What the image's own shell makes of the rule.
+    let told = Project::new();
+    let trial = |(number, list): (usize, &Vec<Text>)| {
+        let root = format!("/r{number}");
+        let meaning = format!("'{}'", meaning(list).replace('\'', "'\\''"));
+        format!(
+            "mkdir {root}; : >{root}/log; ROOT={root} sh -c {meaning} >/dev/null 2>&1\n\
+             if [ $? = 0 ]; then cat {root}/log; else echo failed; fi >>/told; echo --- >>/told\n"
+        )
+    };
+    let trials = serde_json::to_string(&lists.iter().enumerate().map(trial).collect::<String>()).unwrap();
+    told.file(
+        "scripts/told.rhai",
+        &recipe(&format!("name(\"{}\"); write(\"/trials\", {trials});\nrun(\"sh /trials\");", told.image("told"))),
+    );
+    told.f3s(&["build"]).ok();
+    let told = told.sh("told", "cat /told");
+    let told: Vec<&str> = told.split("---").map(str::trim).take(lists.len()).collect();
+    let (failing, others): (Vec<usize>, Vec<usize>) = (0..lists.len()).partition(|number| told[*number] == "failed");
+    assert!(!failing.is_empty() && !others.is_empty(), "{told:?}");
+
+    let project = Project::new();
+    let steps = |number: usize| {
+        let texts: Vec<&str> = lists[number].iter().map(|entry| entry.text.as_str()).collect();
+        let texts = serde_json::to_string(&texts).unwrap();
+        let (before, call) = (
+            format!("run(\"mkdir /r{number}; : >/r{number}/log\");"),
+            format!("run({texts}, #{{ env: #{{ ROOT: \"/r{number}\" }} }});"),
+        );
+        if number.is_multiple_of(2) {
+            format!("{before}\n{call}\n")
+        } else {
+            format!("layer(\"l\", || {{ {before} {call} }});\n")
+        }
+    };
+    let mut images = Vec::new();
+    for numbers in failing.chunks(1).chain(others.chunks(20)) {
+        let name = numbers[0].to_string();
+        let all: String = numbers.iter().map(|number| steps(*number)).collect();
+        project.file(&format!("scripts/{}.rhai", project.image(&name)), &recipe(&all));
+        images.push((name, numbers));
+    }
+    let ran = project.f3s(&["build", "--keep-going"]).fails(1, &["a command failed with exit code"]);
+    for (name, numbers) in images {
+        let lists: Vec<&Vec<Text>> = numbers.iter().map(|number| &lists[*number]).collect();
+        if failing.contains(&numbers[0]) {
+            assert!(project.id(&name).is_empty(), "{lists:#?}");
+            continue;
+        }
+        assert!(!project.id(&name).is_empty(), "{}", ran.err);
+        let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
+        let logs = project.sh(&name, &format!("for n in {}; do cat /r$n/log; echo ---; done", numbers.join(" ")));
+        for ((log, number), list) in logs.split("---").zip(&numbers).zip(lists) {
+            assert_eq!(log.trim(), told[number.parse::<usize>().unwrap()], "{list:#?}");
+        }
+    }
 }

@@ -16,13 +16,15 @@ fn lowered(steps: &str) -> String {
 #[test]
 fn what_a_dockerfile_would_read_otherwise_is_quoted() {
     for (steps, expected) in [
-        (r#"cmd("--x");"#, r#"CMD ["/bin/sh","-c","--x"]"#),
-        (r#"entrypoint("--x y");"#, r#"ENTRYPOINT ["/bin/sh","-c","--x y"]"#),
-        (r#"cmd("a \\");"#, r#"CMD ["/bin/sh","-c","a \\"]"#),
-        (r#"cmd("a \\ ");"#, r#"CMD ["/bin/sh","-c","a \\ "]"#),
-        (r#"cmd(" a");"#, r#"CMD ["/bin/sh","-c"," a"]"#),
+        (r#"cmd("--x");"#, "CMD eval ' --x'"),
+        (r#"entrypoint("--x y");"#, "ENTRYPOINT eval ' --x y'"),
+        (r#"cmd("a \\");"#, r"CMD eval 'a \'"),
+        (r#"cmd("a \\ ");"#, r"CMD eval 'a \ '"),
+        (r#"cmd(" a");"#, "CMD eval ' a'"),
         (r#"cmd("echo $HOME");"#, r#"CMD echo $HOME"#),
-        (r#"healthcheck("x \\");"#, r#"HEALTHCHECK CMD ["/bin/sh","-c","x \\"]"#),
+        (r#"cmd("a\nb");"#, "CMD eval \"$(printf '%s\\n' \\\n        'a' \\\n        'b')\""),
+        (r#"shell(["/bin/a", "-c"]); cmd("a\nb");"#, "SHELL [\"/bin/a\",\"-c\"]\nCMD [\"/bin/a\",\"-c\",\"a\\nb\"]"),
+        (r#"healthcheck("x \\");"#, r"HEALTHCHECK CMD eval 'x \'"),
         (r#"env("--x", "v");"#, r#"ENV "--x"="v""#),
         (r#"label("--x", "v");"#, r#"LABEL "--x"="v""#),
         (r#"workdir("/a\\");"#, r#"WORKDIR "/a\\""#),

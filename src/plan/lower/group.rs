@@ -69,6 +69,7 @@ impl Lowerer<'_> {
         for &index in indices {
             let (step, number) = (&steps[index], first + index);
             if step.kind.is_config() {
+                instruction::configuration(&step.kind, self.known_shell()).map_err(|error| located(error, step))?;
                 layers.configure(number, &step.kind, in_the_middle(step)?);
                 continue;
             }
@@ -115,7 +116,7 @@ impl Lowerer<'_> {
 
     fn configure(&mut self, steps: &[(usize, &StepKind)]) -> Result<(), Diagnostic> {
         for (number, config) in steps {
-            let text = instruction::configuration(config, &self.shell)?;
+            let text = instruction::configuration(config, self.known_shell())?;
             self.out.configuration(&text, &[*number], false);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Single instructions as text.
 
-use super::quote;
+use super::{quote, script};
 use crate::diagnostic::Diagnostic;
 use crate::plan::context::{ContextBuilder, Placed};
 use crate::recipe::{Command, Healthcheck, Mount, MountKind, StepKind};
@@ -86,17 +86,22 @@ const MAX_LINE: usize = 65_535;
 /// The instruction of a step that only sets configuration.
 ///
 /// Errors: what no Dockerfile can say.
-pub fn configuration(step: &StepKind, shell: &[String]) -> Result<String, Diagnostic> {
-    let text = configured(step, shell)?;
-    if text.len() > MAX_LINE {
-        let error = Diagnostic::error(format!("this is {} KB in one line of the Dockerfile", text.len() / 1000));
+pub fn configuration(step: &StepKind, shell: Option<&[String]>) -> Result<String, Diagnostic> {
+    readable(configured(step, shell)?)
+}
+
+/// An instruction that BuildKit can read.
+pub fn readable(text: String) -> Result<String, Diagnostic> {
+    let length = text.split('\n').map(str::len).max().unwrap_or(0);
+    if length > MAX_LINE {
+        let error = Diagnostic::error(format!("this is {} KB in one line of the Dockerfile", length / 1000));
         let error = error.label(format!("at most {} KB", MAX_LINE / 1000));
         return Err(error.hint("several calls are several lines; a long text can be a file: `write(..)`"));
     }
     Ok(text)
 }
 
-fn configured(step: &StepKind, shell: &[String]) -> Result<String, Diagnostic> {
+fn configured(step: &StepKind, shell: Option<&[String]>) -> Result<String, Diagnostic> {
     Ok(match step {
         StepKind::Env(pairs) => format!("ENV {}", assignments(pairs)?),
         StepKind::Path(folders) => {
@@ -139,11 +144,14 @@ fn assignments(pairs: &std::collections::BTreeMap<String, String>) -> Result<Str
     Ok(pairs.collect::<Result<Vec<_>, _>>()?.join(" "))
 }
 
-fn words(command: &Command, shell: &[String]) -> String {
-    match command {
-        Command::Exec(words) => quote::json(words),
-        Command::Shell(line) if is_shell_form(line) => line.clone(),
-        Command::Shell(line) => quote::json(&shell.iter().chain([line]).collect::<Vec<_>>()),
+/// `shell`: where the stage is known to have another than `/bin/sh`.
+fn words(command: &Command, shell: Option<&[String]>) -> String {
+    match (command, shell) {
+        (Command::Exec(words), _) => quote::json(words),
+        (Command::Shell(line), _) if is_shell_form(line) => line.clone(),
+        (Command::Shell(line), Some(shell)) => quote::json(&shell.iter().chain([line]).collect::<Vec<_>>()),
+        // A base of a registry may have a shell of its own.
+        (Command::Shell(line), None) => script::held_together(line),
     }
 }
 
@@ -157,7 +165,7 @@ fn is_shell_form(line: &str) -> bool {
         && !line.starts_with(['[', '-'])
 }
 
-fn healthcheck(check: &Healthcheck, shell: &[String]) -> String {
+fn healthcheck(check: &Healthcheck, shell: Option<&[String]>) -> String {
     let seconds = |name: &str, value: Option<u64>| value.map(|value| format!("--{name}={value}s "));
     let flags = [
         seconds("interval", check.interval),

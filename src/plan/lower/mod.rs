@@ -85,6 +85,7 @@ impl Lowering<'_> {
         if !lowerer.errors.is_empty() {
             return Err(lowerer.errors);
         }
+        let shell = lowerer.known_shell().map(<[String]>::to_vec);
         Ok(Lowered {
             dockerfile: lowerer.out.finish(),
             context: lowerer.context.finish(),
@@ -93,7 +94,7 @@ impl Lowering<'_> {
             ssh: lowerer.ssh,
             user: lowerer.user.or(lowerer.base_user),
             workdir: lowerer.workdir,
-            shell: Some(lowerer.shell).filter(|shell| *shell != default_shell()),
+            shell,
         })
     }
 }
@@ -188,11 +189,16 @@ impl Lowerer<'_> {
             }
             config => {
                 self.remember(config);
-                let text = instruction::configuration(config, &self.shell)?;
+                let text = instruction::configuration(config, self.known_shell())?;
                 self.out.configuration(&text, &[number], matches!(config, StepKind::Workdir(_)));
                 Ok(())
             }
         }
+    }
+
+    /// What `shell()` set here or below; of a registry's image it is not known.
+    fn known_shell(&self) -> Option<&[String]> {
+        Some(&*self.shell).filter(|shell| *shell != default_shell())
     }
 
     fn remember(&mut self, config: &StepKind) {
@@ -278,7 +284,8 @@ impl Lowerer<'_> {
         let sources = self.copy_sources(copy)?;
         let sources: Vec<String> = sources.into_iter().map(|source| source.word).collect();
         let flags = instruction::copy_flags(from.as_deref(), copy.chown.as_deref(), copy.chmod.as_deref());
-        self.out.layer(&instruction::copy(&flags, &sources, &copy.target), &[number]);
+        let text = instruction::readable(instruction::copy(&flags, &sources, &copy.target))?;
+        self.out.layer(&text, &[number]);
         Ok(())
     }
 

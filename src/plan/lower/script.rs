@@ -1,5 +1,6 @@
 //! The shell text of a `RUN`, which the shell of its stage runs: lines of the Dockerfile or, where it is long, a file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::plan::context::ContextBuilder;
@@ -166,20 +167,44 @@ impl Line {
     fn write(&self, place: Place) -> String {
         match self {
             Line::Plain { text, .. } => text.clone(),
-            Line::Text(text) if place == Place::File || !text.contains('\n') => {
-                format!("eval {}", shell::always_quote(text))
+            // Busybox 1.32 ends for what fails where the text itself has taken `-e` back.
+            Line::Text(text) if takes_back(text) => {
+                let text = format!("{text}\nf3s_ended=$?");
+                let text = if place == Place::File { evaluated(&text) } else { held_together(&text) };
+                format!("{text}; (exit $f3s_ended)")
             }
-            // A Dockerfile's instruction is one line for the shell.
-            Line::Text(text) => {
-                let lines = text.split('\n').map(|line| format!(" \\\n        {}", shell::always_quote(line)));
-                format!("eval \"$(printf '%s\\n'{})\"", lines.collect::<String>())
-            }
+            Line::Text(text) if place == Place::File => evaluated(text),
+            Line::Text(text) => held_together(text),
             Line::Step { number, lines, isolated } => {
                 let (open, close) = if *isolated { ("(", ")") } else { ("", "") };
                 format!("echo '{MARK}{number}'; {open}{}{close}", joined(lines, place, ";", " "))
             }
         }
     }
+}
+
+/// A text as one command of a Dockerfile's instruction, which is one line for the shell.
+pub fn held_together(text: &str) -> String {
+    if !text.contains('\n') {
+        return evaluated(text);
+    }
+    let text = no_option(text);
+    let lines = text.split('\n').map(|line| format!(" \\\n        {}", shell::always_quote(line)));
+    format!("eval \"$(printf '%s\\n'{})\"", lines.collect::<String>())
+}
+
+fn evaluated(text: &str) -> String {
+    format!("eval {}", shell::always_quote(&no_option(text)))
+}
+
+/// For bash, `eval` has options.
+fn no_option(text: &str) -> Cow<'_, str> {
+    if text.starts_with('-') { Cow::Owned(format!(" {text}")) } else { Cow::Borrowed(text) }
+}
+
+/// True for a text that may end the shell's `-e`.
+fn takes_back(text: &str) -> bool {
+    text.contains("set +")
 }
 
 /// What a step in a group says before it begins; the number follows.
