@@ -31,7 +31,8 @@ pub enum Excess {
     Time,
 }
 
-/// The system's allocator, counting.
+/// The system's allocator, counting. What counts for a whole process cannot tell one evaluation from those beside it, and what
+/// sums up a thread's allocations when they are done comes too late.
 struct Counting;
 
 fn count(bytes: isize) {
