@@ -16,22 +16,25 @@ const MAX_LINKS: u32 = 16;
 pub const VERSION: &str = "pack 2";
 
 /// Packs `archive` into `target`; `folder` is where a file is made before it gets that name.
-pub fn tar(
-    archive: &Path,
-    name: &str,
-    filter: &Filter,
-    chown: Option<&str>,
-    folder: &Path,
-    target: &Path,
-) -> Result<(), Diagnostic> {
+pub fn tar(archive: &Path, name: &str, wanted: &Wanted, folder: &Path, target: &Path) -> Result<(), Diagnostic> {
     let failed = |error: io::Error| Diagnostic::error(format!("`{name}` cannot be packed: {error}"));
     let made = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let mut packer = Packer::new(name, filter, chown, BufWriter::new(made.as_file()));
-    let limits = filter.limit.map(Limits::of_bytes);
+    let mut packer = Packer::new(name, wanted, BufWriter::new(made.as_file()));
+    let limits = wanted.filter.limit.map(Limits::of_bytes);
     archive::read(archive, name, limits, &mut |entry| packer.entry(entry))?;
     packer.finish()?;
     made.persist(target).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// What a build wants of an archive.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub filter: Filter,
+    /// `uid[:gid]` of all entries.
+    pub chown: Option<String>,
+    /// Refuse extended attributes: what copies the entries may lose them.
+    pub copied: bool,
 }
 
 /// The components of a path: names of files are bytes.
@@ -43,6 +46,7 @@ struct Packer<'a, W: Write> {
     only: Vec<(&'a str, Patterns, bool)>,
     exclude: Patterns,
     owner: Option<(u64, u64)>,
+    copied: bool,
     /// Where links lead, by their path in the archive.
     links: BTreeMap<Vec<u8>, Vec<u8>>,
     kept: usize,
@@ -50,8 +54,9 @@ struct Packer<'a, W: Write> {
 }
 
 impl<'a, W: Write> Packer<'a, W> {
-    fn new(name: &'a str, filter: &'a Filter, chown: Option<&str>, out: W) -> Self {
-        let owner = chown.map(|chown| {
+    fn new(name: &'a str, wanted: &'a Wanted, out: W) -> Self {
+        let Wanted { filter, chown, copied } = wanted;
+        let owner = chown.as_deref().map(|chown| {
             let (user, group) = chown.split_once(':').unwrap_or((chown, chown));
             (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
         });
@@ -64,6 +69,7 @@ impl<'a, W: Write> Packer<'a, W> {
             only: filter.only.iter().map(only).collect(),
             exclude: compiled(&filter.exclude),
             owner,
+            copied: *copied,
             links: BTreeMap::new(),
             kept: 0,
             out: Writer::new(out),
@@ -92,6 +98,17 @@ impl<'a, W: Write> Packer<'a, W> {
             *target = wanted;
         }
         let shown_path = shown(&path);
+        if self.copied {
+            // Of SELinux each system has its own.
+            entry.attributes.retain(|(key, _)| !key.ends_with("security.selinux"));
+            if let Some((key, _)) = entry.attributes.first() {
+                let attribute = key.trim_start_matches("SCHILY.xattr.");
+                let message = format!("`{shown_path}` in `{}` has the extended attribute `{attribute}`", self.name);
+                let error =
+                    Diagnostic::error(message).note("in a layer of several steps the image's `cp` could lose it");
+                return Err(error.hint("unpack the archive outside of `layer(..)`, and not before a cleanup"));
+            }
+        }
         (entry.uid, entry.gid) = self.owner.unwrap_or((entry.uid, entry.gid));
         entry.path = path;
         let name = self.name;
@@ -206,7 +223,8 @@ mod tests {
     fn packed(entries: &[(&str, tar::EntryType, &str)], filter: Filter) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out.tar");
-        tar(archive(entries).path(), "a.tar", &filter, None, folder.path(), &target).map_err(|error| error.message)?;
+        let wanted = Wanted { filter, ..Wanted::default() };
+        tar(archive(entries).path(), "a.tar", &wanted, folder.path(), &target).map_err(|error| error.message)?;
         let mut paths = Vec::new();
         archive::read(&target, "out", None, &mut |entry| {
             paths.push(shown(&entry.path));

@@ -148,7 +148,7 @@ impl Store {
                 .at(artifact.origin.clone())
                 .hint("run f3s again: it fetches what is missing")
         })?;
-        let PackedAs::Tar { filter, chown } = packed else { return Ok(blob) };
+        let PackedAs::Tar { filter, chown, copied } = packed else { return Ok(blob) };
         let wanted = serde_json::to_string(packed).expect("plain data is JSON");
         let key = digest::of(format!("{}\n{}\n{wanted}", pack::VERSION, blob.digest));
         let _held = self.locks.exclusive(&key).await.map_err(broken)?;
@@ -159,11 +159,12 @@ impl Store {
         }
         let target = self.living.work().join(&key);
         let work = {
-            let (filter, chown, folder) = (filter.clone(), chown.clone(), self.living.work().to_owned());
+            let wanted = pack::Wanted { filter: filter.clone(), chown: chown.clone(), copied: *copied };
+            let folder = self.living.work().to_owned();
             let (name, into, blobs) = (artifact.name.clone(), target.clone(), self.blobs.clone());
             let may_be_cut = !artifact.source.has_checksum();
             move || {
-                let packed = pack::tar(&blob.path, &name, &filter, chown.as_deref(), &folder, &into);
+                let packed = pack::tar(&blob.path, &name, &wanted, &folder, &into);
                 packed.map_err(|error| if may_be_cut { without_broken(&blobs, &blob, &name, error) } else { error })?;
                 digest::of_file(&into).map_err(broken)
             }

@@ -78,5 +78,12 @@ pub enum PackedAs {
     /// The downloaded file itself, with these permission bits.
     File { mode: u32 },
     /// An uncompressed tar of what the filter leaves, owners changed to `chown` (`uid[:gid]`) if given.
-    Tar { filter: Filter, chown: Option<String> },
+    Tar {
+        filter: Filter,
+        chown: Option<String>,
+        /// Tools of the image copy what it holds, and some of them lose extended attributes: an archive that has any is
+        /// refused.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        copied: bool,
+    },
 }

@@ -182,7 +182,7 @@ impl Lowerer<'_> {
                 Ok(())
             }
             StepKind::Unpack(unpack) => {
-                let source = self.unpack_source(unpack);
+                let source = self.unpack_source(unpack, false);
                 let folder = format!("{}/", unpack.target.trim_end_matches('/'));
                 self.out.layer(&instruction::add(&source, &folder), &[number]);
                 Ok(())
@@ -324,8 +324,9 @@ impl Lowerer<'_> {
         self.context.artifact(&place.artifact, PackedAs::File { mode: 0o644 })
     }
 
-    fn unpack_source(&mut self, unpack: &Unpack) -> String {
-        let packed = PackedAs::Tar { filter: unpack.filter.clone(), chown: unpack.chown.clone() };
+    /// `copied`: tools of the image bring what the archive holds to its place.
+    fn unpack_source(&mut self, unpack: &Unpack, copied: bool) -> String {
+        let packed = PackedAs::Tar { filter: unpack.filter.clone(), chown: unpack.chown.clone(), copied };
         self.context.artifact(&unpack.artifact, packed)
     }
 

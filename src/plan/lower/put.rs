@@ -116,7 +116,7 @@ impl Lowerer<'_> {
             },
             StepKind::Unpack(unpack) => Instruction {
                 from: None,
-                sources: vec![of_context(&self.unpack_source(unpack))],
+                sources: vec![of_context(&self.unpack_source(unpack, true))],
                 target: &unpack.target,
                 chown: None,
                 chmod: None,

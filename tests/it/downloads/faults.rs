@@ -164,7 +164,7 @@ fn an_archive_that_does_not_end_properly_is_not_kept() {
     });
     let cache = tempfile::tempdir().unwrap();
     let project = Project::new(cache.path());
-    let tar = PackedAs::Tar { filter: Default::default(), chown: None };
+    let tar = PackedAs::Tar { filter: Default::default(), chown: None, copied: false };
     let error = project.fetch_as(&download(&server.url), &tar).error();
     assert!(error.contains("cannot be") && error.contains("it is not kept"), "{error}");
     assert_eq!(project.names("blobs"), [] as [&str; 0]);
@@ -173,7 +173,7 @@ fn an_archive_that_does_not_end_properly_is_not_kept() {
     assert_eq!(server.seen().len(), 2);
     // A whole one of which nothing is wanted stays.
     let filter = f3s::recipe::Filter { strip: 9, ..Default::default() };
-    let error = project.fetch_as(&download(&server.url), &PackedAs::Tar { filter, chown: None }).error();
+    let error = project.fetch_as(&download(&server.url), &PackedAs::Tar { filter, chown: None, copied: false }).error();
     assert!(error.contains("nothing of `file` is left") && !error.contains("not kept"), "{error}");
     assert!(project.names("blobs").contains(&f3s::digest::of(whole_archive)));
 }

@@ -67,7 +67,7 @@ fn a_packed_archive_that_was_cut_or_planted_is_packed_again() {
     let server = Server::start(move |_, stream| super::server::whole(stream, "", archive));
     let cache = tempfile::tempdir().unwrap();
     let project = Project::new(cache.path());
-    let tar = PackedAs::Tar { filter: Filter::default(), chown: Some("7:8".to_owned()) };
+    let tar = PackedAs::Tar { filter: Filter::default(), chown: Some("7:8".to_owned()), copied: false };
     let first = project.fetch_as(&download(&server.url), &tar);
     let (right, path) = (first.bytes(), first.content.unwrap().path);
     for content in spoilt(&right) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Entry, read};
-use crate::artifact::pack;
+use crate::artifact::pack::{self, Wanted};
 use crate::recipe::Filter;
 
 /// Runs a program in a folder; its standard error is in the panic.
@@ -76,7 +76,7 @@ fn unpacked(archive: &Path) -> BTreeMap<String, String> {
 fn packed(archive: &Path) -> Result<BTreeMap<String, String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("packed.tar");
-    pack::tar(archive, "a.tar", &Filter::default(), None, folder.path(), &target)
+    pack::tar(archive, "a.tar", &Wanted::default(), folder.path(), &target)
         .map_err(|error| format!("{}; {}", error.message, error.hints.join("; ")))?;
     Ok(unpacked(&target))
 }
@@ -194,8 +194,8 @@ fn what_becomes_too_large_is_refused_unless_the_recipe_says_otherwise() {
     assert!(error.contains("more than a hundred times as large") && error.contains("limit"), "{error}");
     let pack = |limit| {
         let filter = Filter { limit: Some(limit), ..Filter::default() };
-        pack::tar(&path, "a", &filter, None, folder.path(), &folder.path().join("out.tar"))
-            .map_err(|error| error.message)
+        let wanted = Wanted { filter, ..Wanted::default() };
+        pack::tar(&path, "a", &wanted, folder.path(), &folder.path().join("out.tar")).map_err(|error| error.message)
     };
     assert_eq!(pack(200 << 20), Ok(()));
     assert!(pack(99 << 20).unwrap_err().contains("becomes larger than its `limit`"));
@@ -208,6 +208,21 @@ fn what_becomes_too_large_is_refused_unless_the_recipe_says_otherwise() {
     limits.entries = 1999;
     let error = read(many.path(), "many", Some(limits), &mut |_: Entry| Ok(())).unwrap_err();
     assert_eq!(error.message, "`many` has more than 1999 entries");
+}
+
+#[test]
+fn capabilities_are_refused_where_they_could_be_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = "import os; open('cap', 'w'); os.setxattr('cap', 'user.f3s', b'x')";
+    run(folder.path(), &["python3", "-c", set]);
+    run(folder.path(), &["tar", "--format=posix", "--xattrs", "--xattrs-include=*", "-cf", "a.tar", "cap"]);
+    let pack = |copied| {
+        let wanted = Wanted { copied, ..Wanted::default() };
+        let (archive, out) = (folder.path().join("a.tar"), folder.path().join("out.tar"));
+        pack::tar(&archive, "a.tar", &wanted, folder.path(), &out).map_err(|error| error.message)
+    };
+    assert_eq!(pack(false), Ok(()));
+    assert_eq!(pack(true).unwrap_err(), "`cap` in `a.tar` has the extended attribute `user.f3s`");
 }
 
 #[test]
