@@ -3,9 +3,10 @@
 use crate::lab::{Project, docker, is_missing};
 use crate::watching::Watching;
 
-/// All files of an image with kind, mode, owner, size and target, and the content of those that are not the base's.
+/// All files of an image with kind, mode, owner, size and target, and the content of those that are not the base's: but for
+/// those that engines write, and that of passwords, which holds the day.
 const FILES: &str = "cd /; find . -xdev -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -print | sort | \
-     grep -v '^./etc/\\(hosts\\|hostname\\|resolv.conf\\|mtab\\)$' | while read -r f; do stat -c '%n %F %a %u:%g' \"$f\"; \
+     grep -v '^./etc/\\(hosts\\|hostname\\|resolv.conf\\|mtab\\|shadow-\\?\\)$' | while read -r f; do stat -c '%n %F %a %u:%g' \"$f\"; \
      [ ! -f \"$f\" ] || sha256sum <\"$f\"; [ ! -L \"$f\" ] || readlink \"$f\"; done";
 
 /// Builds a recipe finely, then as released, and compares them. Returns how many layers each has.

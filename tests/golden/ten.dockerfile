@@ -55,7 +55,7 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 
 # alpine-kona: registry.example.com/team/alpine-kona:latest
 FROM scratch AS final.1
-ADD .f3s/artifacts/381f816d428e5f2579bd16fbfeddd33edc9ad27b7492502070b49861e58dd927/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar /made/files/
+ADD .f3s/artifacts/42796829073ba2e2afd24f5b33a4d613ddd1600ac3ff750080152f76c864bb3f/TencentKona8.0.5.b12_jdk_linux-x86_64_8u282.tar /made/files/
 FROM f3s.invalid/ops:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
@@ -70,7 +70,7 @@ LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name
 
 # alpine-kona-skywalking: registry.example.com/team/alpine-kona-skywalking:latest
 FROM scratch AS final.1
-ADD .f3s/artifacts/86afc42c0b1d1f875ff25a6c09956b29ed62e56dd6f3432ee3e961cf07439881/apache-skywalking-apm-8.5.0.tar /made/files/
+ADD .f3s/artifacts/18744e56ab903704a79902bb303a42bbaad1c9576694de641b82a7c0ebb99d0d/apache-skywalking-apm-8.5.0.tar /made/files/
 FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
@@ -130,9 +130,9 @@ LABEL org.opencontainers.image.base.name="scratch" org.opencontainers.image.desc
 
 # jmeter-base: registry.example.com/team/jmeter-base:latest
 FROM scratch AS final.1
-ADD .f3s/artifacts/99b3db76124d5a1104e1280b803db10f720b2ddd4140a22a3a717716201fb0aa/JMeterPlugins-Standard-1.4.0.tar /made/files/
+ADD .f3s/artifacts/7dad44380f21ad3b4d79a76a23f234ca798d9c6e5fd197c00d7a19c2929739cd/JMeterPlugins-Standard-1.4.0.tar /made/files/
 FROM scratch AS final.2
-ADD .f3s/artifacts/0eeb2c89079ed121c044363c1bd17993cee135c4f3e01f42b1b7f118d9257cd5/bzm-parallel-0.7.tar /made/files/
+ADD .f3s/artifacts/aaea2b94b015d56467b024631353bc801e6a246239a5bafe3f4b7d2125b7cc3b/bzm-parallel-0.7.tar /made/files/
 FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 ADD .f3s/artifacts/abe5a2bcd85971da0b9fb0937bb3647de41eb4747d20a5e6a20578bb29daff4b/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
