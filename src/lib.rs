@@ -6,15 +6,14 @@
 //! 2. [`script`] evaluates recipes. Host functions record steps; nothing is built yet. The result is a [`recipe::Family`].
 //! 3. [`graph`] orders the family and refuses cycles and clashes.
 //! 4. [`plan`] lowers every image to a Dockerfile and a build context, computes its fingerprint and compares it with
-//!    what the engine has.
-//!    [`consent`] tells what it wants of the machine beyond the project.
+//!    what the engine has. [`consent`] tells what the family wants of the machine beyond the project.
 //! 5. [`artifact`] fetches downloads and source trees.
 //! 6. [`engine`] builds, checks, tags and pushes.
 //! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
-//! [`config`] and [`recipe`] are the data they hand on; [`digest`], [`file`], [`folders`], [`harmless`], [`pattern`] and [`shell`] are what
-//! all of them use.
+//! [`config`] and [`recipe`] are the data that these modules hand on; [`digest`], [`file`], [`folders`], [`harmless`],
+//! [`pattern`] and [`shell`] are what all of them use.
 
 pub mod artifact;
 pub mod cli;

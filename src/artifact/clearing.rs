@@ -23,7 +23,7 @@ pub fn clear(cache: &Path, dry_run: bool) -> io::Result<Cleared> {
     if !locks.path("").is_dir() {
         return Ok(Cleared::default());
     }
-    // Nobody begins to use anything meanwhile. It is held for moments only.
+    // Nobody begins to use anything meanwhile. Others hold the lock for moments only.
     let _held = loop {
         match locks.free(WHOLE)? {
             Some(held) => break held,

@@ -21,7 +21,7 @@ pub enum Failure {
         because: String,
         /// What the server asked to wait.
         after: Option<Duration>,
-        /// It brought so much that it does not count as a failure: the next one goes on from there.
+        /// The attempt brought so much that it does not count as a failure: the next one goes on from there.
         advanced: bool,
     },
     Final(Diagnostic),

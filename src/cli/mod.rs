@@ -74,16 +74,20 @@ Exit codes:
 /// Options name their variables themselves.
 const ENVIRONMENT: &str = "\
 Environment:
-  F3S_ALLOW          what projects may have of this machine, as --allow says it, separated by commas
-  F3S_CONFIG         the configuration's file [default: f3s.toml, found upward from the recipes]
-  F3S_CACHE_DIR      the folder of downloads and logs [default: ~/.cache/f3s]
-  F3S_ENGINE_DIR     the folder of the private engine
-  DOCKER_CONFIG      the folder of Docker's configuration, with credentials and contexts
-  DOCKER_CONTEXT     the context that names the engine
-  SOURCE_DATE_EPOCH  the time of what is built, in seconds since 1970
-  NO_COLOR           no colours
-  CLICOLOR_FORCE     colours, also where there is no terminal
-  RUST_LOG           what f3s does and how long it takes, such as f3s=info";
+  F3S_ALLOW           what projects may have of this machine, as --allow says it, separated by commas
+  F3S_CONFIG          the configuration's file [default: f3s.toml, found upward from the recipes]
+  F3S_CACHE_DIR       the folder of downloads and logs [default: ~/.cache/f3s]
+  F3S_ENGINE_DIR      the folder of the private engine
+  XDG_CONFIG_HOME     the folder above f3s/settings.toml, the user's own [default: ~/.config]
+  XDG_STATE_HOME      the folder above f3s's key and what was allowed [default: ~/.local/state]
+  DOCKER_CONFIG       the folder of Docker's configuration, with credentials and contexts
+  DOCKER_AUTH_CONFIG  logins of registries, which go before those of Docker's configuration
+  DOCKER_CONTEXT      the context that names the engine
+  NETRC               the file with logins of download servers [default: ~/.netrc]
+  SOURCE_DATE_EPOCH   the time of what is built, in seconds since 1970
+  NO_COLOR            no colours
+  CLICOLOR_FORCE      colours, also where there is no terminal
+  RUST_LOG            what f3s does and how long it takes, such as f3s=info";
 
 const KEYS: &str = "\
 Keys:

@@ -20,7 +20,7 @@ const BACK_OFF: [Duration; 3] = [Duration::from_millis(500), seconds(1), seconds
 const BUSY: [Duration; 5] = [seconds(2), seconds(5), seconds(10), seconds(20), seconds(30)];
 
 /// What engines say of the status 429.
-const IS_BUSY: [&str; 3] = ["toomanyrequests", "too many requests", "429"];
+const IS_BUSY: [&str; 3] = ["toomanyrequests", "too many requests", "status code 429"];
 
 /// How long an engine may be away.
 const RESTART: Duration = seconds(30);

@@ -26,6 +26,8 @@ pub struct Fake {
     pub refuses: Arc<Mutex<BTreeMap<String, u32>>>,
     /// How often the engine is asked before it is back.
     pub away: Arc<Mutex<u32>>,
+    /// How pushes that are refused say why.
+    pub complaint: Arc<Mutex<String>>,
     /// How often the registry keeps nothing of a push that it took.
     pub forgets: Arc<Mutex<BTreeMap<String, u32>>>,
     /// What the registry has: digests by reference.
@@ -135,7 +137,7 @@ impl Engine for Fake {
             return Err(EngineError::unreachable("the engine went away"));
         }
         if happens(&self.refuses) {
-            return Err(EngineError::Failed(Diagnostic::error("500")));
+            return Err(EngineError::Failed(Diagnostic::error(self.complaint.lock().unwrap().clone())));
         }
         if happens(&self.moves) {
             return Ok(Pushed::Another);

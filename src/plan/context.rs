@@ -98,7 +98,7 @@ impl<'a> ContextBuilder<'a> {
 
     pub fn text(&mut self, target: &str, text: &str) -> String {
         self.writes += 1;
-        let path = format!(".f3s/write/{}/{}", self.writes, plain(target.rsplit('/').next().unwrap_or(target)));
+        let path = format!("{OWN}/write/{}/{}", self.writes, plain(target.rsplit('/').next().unwrap_or(target)));
         self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
         path
     }
@@ -128,7 +128,7 @@ impl<'a> ContextBuilder<'a> {
             (ArtifactSource::Download { .. }, ".tar") => without_archive_suffix(&artifact.name),
             _ => &artifact.name,
         };
-        let path = format!(".f3s/artifacts/{}/{}{suffix}", digest::of(entry.identity()), plain(stem));
+        let path = format!("{OWN}/artifacts/{}/{}{suffix}", digest::of(entry.identity()), plain(stem));
         self.context.entries.insert(path.clone(), entry);
         path
     }

@@ -16,8 +16,8 @@ const VERSION: &str = "f3s fingerprint 2";
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
-/// What an image is made of. Tags, checks, comments, places in scripts and labels that f3s
-/// adds are not among it. A host variable is where a recipe uses it, and nowhere else.
+/// What an image is made of. Tags, checks, comments, places in scripts and labels that f3s adds are no part of it; a host
+/// variable is, where the recipe uses its value for more than a tag.
 pub struct Inputs<'a> {
     /// Holds the parents' internal references, and so their fingerprints.
     pub dockerfile: &'a Dockerfile,

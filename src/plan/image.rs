@@ -63,7 +63,7 @@ pub struct PlannedImage {
     pub context: Context,
     /// Images of registries that must be on the engine before the build.
     pub external: Vec<ImageRef>,
-    /// Those among them that a stage rests on, and the line that says so.
+    /// The images of registries that a stage rests on, and the line that says so.
     pub bases: Vec<(ImageRef, Origin)>,
     pub artifacts: Vec<Artifact>,
     pub secrets: Vec<SecretMount>,

@@ -1,6 +1,6 @@
 //! The names under which f3s keeps images on an engine, and the marks that tell what it made from what somebody brought.
 //!
-//! They lie under a host that can never answer (RFC 2606): a builder that lacks the image fails, and asks nobody for it. An
+//! The names lie under a host that can never answer (RFC 2606): a builder that lacks the image fails, and asks nobody for it. An
 //! image is believed when marks of the user stand on that very image: a mark is a reference whose tag only the holder of
 //! the user's key can make.
 

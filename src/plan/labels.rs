@@ -26,9 +26,8 @@ impl Repository {
 
 /// `base`: the reference of what the image rests on and its digest, if known. `source`: the URL of the project's repository.
 ///
-/// What the image would inherit is its base's: the title, the description and the base of that one would be wrong, and are
-/// said to be nothing where there are none. Where the sources of an image are is another matter: it is left as it is unless it
-/// is known, since the base's are most of it.
+/// Labels are inherited, and the base's title, description and own base would be wrong of this image: what is not known of
+/// these is set to nothing. The base's source stays unless this image's is known, since it is that of most of its files.
 pub fn added(
     recipe: &Recipe,
     base: Option<(String, Option<String>)>,

@@ -10,7 +10,7 @@ pub struct Check {
     /// What the check is called in reports; the command or path unless `name` says otherwise.
     pub name: String,
     pub kind: CheckKind,
-    /// After this it is ended, and has failed. It is no part of what is checked.
+    /// After this the check is ended, and has failed. How long it may take is no part of what is checked.
     pub timeout: Timeout,
     pub origin: Origin,
 }

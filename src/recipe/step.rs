@@ -104,7 +104,7 @@ pub struct Run {
     pub workdir: Option<String>,
     /// Variables for these commands only; they are not part of the image's configuration.
     pub env: BTreeMap<String, String>,
-    /// After this the step is ended, and has failed. It is no part of what is made.
+    /// After this the step is ended, and has failed. How long it may take is no part of what is made.
     pub timeout: Option<Timeout>,
 }
 

@@ -1,5 +1,5 @@
 //! Here-documents: a text without them, character for character. The parser's tokens come in a wrong order where a line goes
-//! on behind `<<X` with `$(..)` or `${..}`, so it reads `< X` there, and blanks in place of the document.
+//! on behind `<<X` with `$(..)` or `${..}`: so the parser is given `< X` there, and blanks in place of the document.
 
 use std::borrow::Cow;
 

@@ -94,11 +94,13 @@ fn an_internal_name_that_the_engine_lacks_is_asked_of_nobody() {
     let project = Project::new();
     let base = project.image("base");
     // While the check runs, somebody removes the name that the child is built on.
-    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo base >/base\");\ncheck(\"sleep 5\");\n");
+    // No other test sleeps for that long.
+    let sleep = format!("sleep 5.{}", std::process::id());
+    project.recipe("base", &format!("base(\"alpine:3.13\");\nrun(\"echo base >/base\");\ncheck(\"{sleep}\");\n"));
     project.recipe("app", "base(\"@base\");\nrun(\"cp /base /app\");\n");
     let child = project.start(&["build"]);
     let own = format!("f3s.invalid/{base}:");
-    let checking = || docker(&["ps", "--format", "{{.Command}}", "--no-trunc"]).contains("sleep 5");
+    let checking = || docker(&["ps", "--format", "{{.Command}}", "--no-trunc"]).contains(&sleep);
     wait_until("the check runs", || checking() && !tags(&project, &own).is_empty());
     docker(&["rmi", &tags(&project, &own)[0]]);
     let words = [&format!("`{base}`, which it rests on, is gone from the engine")[..], "run f3s again", "f3s.invalid"];

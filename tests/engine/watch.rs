@@ -161,17 +161,19 @@ fn a_change_cancels_what_it_makes_pointless_and_keeps_what_it_does_not_touch() {
         return;
     }
     let project = Project::new();
-    let steady = format!("sleep 5; echo {} >/steady", project.prefix);
+    // No other test sleeps for that long.
+    let pause = format!("sleep 6.{}", std::process::id());
+    let steady = format!("{pause}; echo {} >/steady", project.prefix);
     project.recipe("steady", &format!("base(\"alpine:3.13\");\nrun(\"{steady}\");\n"));
     let sleep = format!("sleep 96{}", std::process::id());
     project.recipe("app", &format!("base(\"alpine:3.13\");\nrun(\"{sleep}\");\n"));
     let mut watch = Watching::start(&project, &["-j", "2"]);
-    wait_until("both run", || runs(&sleep) && runs("sleep 5"));
-    let before = processes("sleep 5");
+    wait_until("both run", || runs(&sleep) && runs(&pause));
+    let before = processes(&pause);
     project.recipe("app", "base(\"alpine:3.13\");\nrun(\"echo quick >/app\");\n");
     wait_until("the pointless step has ended", || !runs(&sleep));
     // The other one is the same process still, or has done its work.
-    let after = processes("sleep 5");
+    let after = processes(&pause);
     assert!(after.is_empty() || after == before);
     watch.round("built 2");
     assert_eq!(project.sh("app", "cat /app"), "quick");

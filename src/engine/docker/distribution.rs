@@ -1,6 +1,8 @@
 //! What a registry has under a reference, asked through the engine: it knows the way there, and speaks TLS as its
 //! administrator wants it to.
 
+use std::time::Duration;
+
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -8,6 +10,9 @@ use serde::Deserialize;
 
 use super::registry::Transfer;
 use crate::engine::EngineError;
+
+/// A question is not worth more: the answer only spares a push, or proves one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,9 +40,9 @@ impl Transfer<'_> {
             let body = response.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
             Ok::<_, std::io::Error>((status, body))
         };
-        let (status, body) = tokio::time::timeout(super::registry::SILENCE, answer)
+        let (status, body) = tokio::time::timeout(PATIENCE, answer)
             .await
-            .map_err(|_| self.silent())?
+            .map_err(|_| self.unreachable(&format!("it has said nothing for {} s", PATIENCE.as_secs())))?
             .map_err(|error| EngineError::unreachable(&format!("the engine went away: {error}")))?;
         if status.is_success() {
             let inspected: Inspected =

@@ -20,7 +20,7 @@ use crate::plan::Present;
 use crate::recipe::ImageRef;
 
 /// A registry that says nothing for so long is gone.
-pub const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -155,11 +155,11 @@ impl Transfer<'_> {
         tokio::time::timeout(SILENCE - SILENCE_TOLD, work).await.map_err(|_| self.silent())
     }
 
-    pub fn silent(&self) -> EngineError {
+    fn silent(&self) -> EngineError {
         self.unreachable("it has said nothing for a minute")
     }
 
-    fn unreachable(&self, why: &str) -> EngineError {
+    pub fn unreachable(&self, why: &str) -> EngineError {
         let (reference, registry) = (self.reference, self.registry());
         EngineError::Unreachable(
             Diagnostic::error(format!(

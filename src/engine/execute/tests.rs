@@ -177,6 +177,20 @@ async fn a_push_survives_an_engine_that_restarts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_busy_registry_is_left_alone_for_longer() {
+    let waits = async |complaint: &str| {
+        let engine = refusing(3);
+        complaint.clone_into(&mut engine.complaint.lock().unwrap());
+        let start = tokio::time::Instant::now();
+        let (outcome, _) = run(&engine, options(4), &CancellationToken::new()).await;
+        assert_eq!((outcome.summary.pushed, outcome.errors.len()), (4, 0));
+        start.elapsed().as_secs()
+    };
+    assert_eq!(waits("`r.example.com:429/a:1.429` was not pushed: 500").await, 3);
+    assert_eq!(waits("toomanyrequests: too many requests").await, 17);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_registry_that_keeps_nothing_of_what_it_took_is_a_failure() {
     let engine = Fake::default();
     engine.forgets.lock().unwrap().insert("r.example.com/a:latest".to_owned(), 2);

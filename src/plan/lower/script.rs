@@ -115,7 +115,8 @@ impl Body {
         joined(&self.lines, Place::Dockerfile, ";", " ")
     }
 
-    /// The commands of one of several steps, which says its number, counting within the group, before it begins. `isolated`: in a subshell.
+    /// The commands of one of several steps, which says its number, counting within the group, before it begins.
+    /// `isolated`: in a subshell.
     pub fn step(&mut self, number: usize, step: &Body, isolated: bool) {
         self.grouped = true;
         self.piped |= step.piped;

@@ -69,9 +69,9 @@ pub mod functions {
     /// Copies files into the image: files next to the recipe, or from a stage or another image.
     ///
     /// `sources` is one path or a list of them, relative to the script, with `*` and `?` in the last component; with
-    /// `from` they are absolute paths there, and `COPY`'s patterns (`*`, `?`, `[..]`; a `[` is
-    /// `[[]`). A copied folder brings its content, as `COPY` does. `target` ends in `/` when there are several. What
-    /// `.dockerignore` leaves out of a folder or of a pattern's matches stays out. Needs no shell.
+    /// `from` they are absolute paths there, and `COPY`'s patterns (`*`, `?`, `[..]`; a `[` is `[[]`). A copied folder
+    /// brings its content, as `COPY` does. `target` ends in `/` when there are several. What `.dockerignore` leaves out of a
+    /// folder or of a pattern's matches stays out. Needs no shell.
     ///
     /// Options: `from` (a stage's handle or name, a handle of `image()`, a recipe's name or an image reference),
     /// `chown` (`user[:group]`), `chmod` (octal string), `exclude` (pattern or list of them as in `.dockerignore`, relative

@@ -56,12 +56,11 @@ impl Call<'_, '_> {
 
 #[export_module]
 pub mod functions {
-    /// Returns a text in which `$` stands for itself, for `env`, `label`, `workdir`, `volume` and the targets of `copy`, `write`,
-    /// `unpack` and `place`.
+    /// Returns a text in which `$` is meant to stand for itself.
     ///
-    /// f3s expands no variables there: `$NAME` stays as it is, which `f3s check` warns of, because a Dockerfile would put the
-    /// variable's value for it. `literal` says that the text is meant. The shell's own variables in `run`, `cmd` and
-    /// `entrypoint` need none.
+    /// It is for `env`, `label`, `workdir`, `volume` and the targets of `copy`, `write`, `unpack` and `place`. f3s expands no
+    /// variables there: `$NAME` stays as it is, which f3s warns of, because a Dockerfile would put the variable's value for
+    /// it. `literal` says that the text is meant. The shell's own variables in `run`, `cmd` and `entrypoint` need none.
     ///
     /// ```rhai
     /// env("PROMPT", literal("$USER> "));

@@ -195,8 +195,10 @@ pub mod functions {
         choices(&ctx, &values, true)
     }
 
-    /// Returns a variable of the host. What the recipe makes of it is part of the image; in `tag` and `push` it only names one,
-    /// and another value builds nothing.
+    /// Returns a variable of the host.
+    ///
+    /// What the recipe makes of it is part of the image; in `tag` and `push` it only names one, and another value builds
+    /// nothing.
     ///
     /// `default` is returned when the variable is not set; without a default that is an error. For values that must
     /// not become part of the image use `secret`.

@@ -150,8 +150,8 @@ pub mod functions {
     /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
     /// the ssh agent), `network` (`"default"`, `"none"` or `"host"`, which needs consent), `user` (string), `workdir` (absolute
-    /// path), `env` (map: for these commands only), `timeout` (seconds, or `"5m"`: a step that takes longer is ended; in `f3s watch`,
-    /// a command of it).
+    /// path), `env` (map: for these commands only), `timeout` (seconds, or `"5m"`: a step that takes longer is ended; in
+    /// `f3s watch`, a command of it).
     ///
     /// ```rhai
     /// run("adduser -D app");
@@ -246,7 +246,9 @@ pub mod functions {
         secret(ctx, id, Dynamic::UNIT)
     }
 
-    /// Returns a handle on the user's ssh agent, for the option `ssh` of `run`. It needs his consent, see `--allow ssh`.
+    /// Returns a handle on the user's ssh agent, for the option `ssh` of `run`.
+    ///
+    /// The agent needs the user's consent, see `--allow ssh`.
     ///
     /// ```rhai
     /// run("git clone git@example.com:team/app.git /app", #{ ssh: ssh() });

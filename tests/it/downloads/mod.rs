@@ -1,7 +1,7 @@
 //! Downloads from servers on loopback into a store in a temporary folder.
 
+mod addresses;
 mod bounds;
-mod door;
 mod faults;
 mod origins;
 mod resumed;
