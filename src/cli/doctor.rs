@@ -62,7 +62,7 @@ async fn examine(project: &Project) -> Vec<Finding> {
 }
 
 async fn examine_engine(docker: &Docker, findings: &mut Vec<Finding>) {
-    findings.push(Finding::Good(format!("engine {} at {}", docker.version, docker.address())));
+    findings.push(Finding::Good(format!("engine {} at {}", docker.version().await, docker.address())));
     findings.push(match docker.builder().await {
         Ok(Some(_)) => Finding::Good("BuildKit".to_owned()),
         Ok(None) => Finding::Doubtful(

@@ -3,15 +3,11 @@
 use std::io;
 use std::time::Duration;
 
+use bollard::BollardRequest;
 use bollard::errors::Error;
-use bollard::{BollardRequest, ClientVersion};
 use futures_util::TryFutureExt;
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
-use hyper::body::Bytes;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::TokioExecutor;
-use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
@@ -28,57 +24,12 @@ const REQUEST_TIMEOUT: u64 = 300;
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What an engine says of itself (Engine API, `GET /version`).
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Hello {
-    pub version: String,
-    api_version: String,
-    components: Vec<Component>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Component {
-    name: String,
-}
-
-impl Hello {
-    /// Asks once; bollard would ask twice, for the version to speak and for the rest.
-    pub async fn ask(address: &Address) -> io::Result<Hello> {
-        let request = Request::get("/version").header("Host", "docker").body(Full::<Bytes>::default());
-        let answer = address.send(request.map_err(io::Error::other)?).await?;
-        let body = answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-        let hello: Option<Hello> = serde_json::from_slice(&body).ok();
-        let hello = hello.filter(|hello| !hello.api_version.is_empty());
-        hello.ok_or_else(|| io::Error::other("what answers there is no engine"))
-    }
-
-    pub fn is_podman(&self) -> bool {
-        self.components.iter().any(|component| component.name.starts_with("Podman"))
-    }
-
-    /// The newest version of the API that both know.
-    fn common_version(&self) -> ClientVersion {
-        let (major, minor) = self.api_version.split_once('.').unwrap_or_default();
-        let ours = *bollard::API_DEFAULT_VERSION;
-        match (major.parse(), minor.parse()) {
-            (Ok(major_version), Ok(minor_version))
-                if (major_version, minor_version) < (ours.major_version, ours.minor_version) =>
-            {
-                ClientVersion { major_version, minor_version }
-            }
-            _ => ours,
-        }
-    }
-}
-
 /// A client whose requests go over a pool of connections to this address.
-pub fn over(address: &Address, hello: &Hello) -> Result<Client, Error> {
+pub fn over(address: &Address) -> Result<Client, Error> {
     let pool = Pool::builder(TokioExecutor::new()).build(address.connector());
     let send = move |request: BollardRequest| pool.request(request).map_err(|error| io::Error::other(error).into());
     // The host is only a name: the connector knows where the engine is.
-    Client::connect_with_custom_transport(send, Some("http://docker"), REQUEST_TIMEOUT, &hello.common_version())
+    Client::connect_with_custom_transport(send, Some("http://docker"), REQUEST_TIMEOUT, bollard::API_DEFAULT_VERSION)
 }
 
 /// What the engine said, without bollard's frame around it, safe to show: it may hand on what a registry said.

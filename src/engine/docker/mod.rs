@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use bollard::errors::Error;
+use bollard::models::SystemVersion;
 use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef, RESERVED_HOST};
 use buildkit::{Builder, Files, Offer, Request};
-use client::{Client, Hello, failed, message};
+use client::{Client, failed, message};
 use registry::Transfer;
 
 #[derive(Clone)]
@@ -40,26 +41,40 @@ pub struct Docker {
     credentials: Credentials,
     builder: std::sync::Arc<OnceCell<Option<Builder>>>,
     identity: std::sync::Arc<OnceCell<String>>,
-    pub version: String,
-    /// Podman keeps no note of what it pushed, and has no name of its own.
-    is_podman: bool,
+    about: std::sync::Arc<OnceCell<SystemVersion>>,
 }
 
 impl Docker {
     /// Errors: nobody answers there, or what answers is no engine.
     pub async fn connect(address: Address) -> io::Result<Docker> {
-        let hello = tokio::time::timeout(address.patience(), Hello::ask(&address)).await;
-        let hello = hello.map_err(|_| address.is_silent())??;
-        let client = client::over(&address, &hello).map_err(|error| io::Error::other(message(&error)))?;
+        let client = client::over(&address).map_err(|error| io::Error::other(message(&error)))?;
+        let client = tokio::time::timeout(address.patience(), client.negotiate_version())
+            .await
+            .map_err(|_| address.is_silent())?
+            .map_err(|error| io::Error::other(message(&error)))?;
         Ok(Docker {
             address,
             client,
             credentials: Credentials::of_user(),
             builder: Default::default(),
             identity: Default::default(),
-            is_podman: hello.is_podman(),
-            version: hello.version,
+            about: Default::default(),
         })
+    }
+
+    /// What the engine says of itself; asked once, and only where it matters.
+    async fn about(&self) -> &SystemVersion {
+        self.about.get_or_init(|| async { self.client.version().await.unwrap_or_default() }).await
+    }
+
+    pub async fn version(&self) -> &str {
+        self.about().await.version.as_deref().unwrap_or_default()
+    }
+
+    /// Podman keeps no note of what it pushed, and has no name of its own.
+    async fn is_podman(&self) -> bool {
+        let components = self.about().await.components.iter().flatten();
+        components.into_iter().any(|component| component.name.starts_with("Podman"))
     }
 
     pub fn address(&self) -> &Address {
@@ -76,7 +91,7 @@ impl Docker {
         let ask = || async {
             let info = self.client.info().await.unwrap_or_default();
             let place = || Some(format!("{} {}", info.name?, info.docker_root_dir?));
-            let identity = if self.is_podman { place() } else { info.id };
+            let identity = if self.is_podman().await { place() } else { info.id };
             identity.unwrap_or_else(|| self.address.to_string())
         };
         self.identity.get_or_init(ask).await
@@ -247,7 +262,7 @@ impl Engine for Docker {
         let pushed = async {
             let digest = transfer.push(progress).await?;
             let image = self.client.inspect_image(id).await.map_err(failed)?;
-            let is_itself = match self.is_podman {
+            let is_itself = match self.is_podman().await {
                 true => self.client.inspect_image(&reference.to_string()).await.map_err(failed)?.id == image.id,
                 false => registry::is_of(&digest, id, reference, &image),
             };
