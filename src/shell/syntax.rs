@@ -6,7 +6,7 @@ use std::fmt;
 use brush_parser::ast::{CompoundListItem, Program, SeparatorOperator};
 use brush_parser::{ParseError, ParserOptions, Token, TokenizerError, TokenizerOptions};
 
-use super::{documents, failures};
+use super::{documents, endings, failures};
 
 /// One or more complete commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Script {
     pub ends_in_background: bool,
     /// A shell with `-e` ends by itself if the script's last command fails.
     pub shows_failure: bool,
+    /// What in it ends the shell as if all were well.
+    pub ends_early: Option<String>,
 }
 
 /// Why a text is not run as it stands.
@@ -78,6 +80,7 @@ fn read(text: &str) -> Result<Script, Fault> {
             Some(statement) => failures::end_the_shell(statement, false),
             None => true,
         },
+        ends_early: endings::of(tree.statements()),
     })
 }
 

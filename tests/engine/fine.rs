@@ -50,7 +50,7 @@ run(["mkdir -p /there/sub; adduser -D bob", "cd /there", "umask 027; ONE='a b'",
      "cd sub", "set +e", "false", "pwd >three; umask >>three", "cd /", "rm -rf /there/sub/three", "pwd >four"],
     #{ env: #{ THREE: "3" } });
 run(["cd /home/bob", "umask 077", "id -un >who", "echo $THREE >three"], #{ user: "bob", env: #{ THREE: "3" } });
-run(["exit 0", "touch /not"]);
+run("exit 0\ntouch /not");
 run(["f() { echo f >/f; }", "f"]);
 run(["set -e; LATER=$(echo later)", "echo $LATER >/later"]);
 run(["while read -r x; do last=$x; done </etc/hostname; last=l", "echo $last >/last"]);

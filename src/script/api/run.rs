@@ -21,10 +21,22 @@ pub struct SshHandle;
 
 fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> {
     let commands = call.texts("command", commands)?;
-    for command in &commands {
-        if let Err(fault) = Script::parse(command) {
-            let error = call.error(fault.to_string()).note(format!("the command:\n{}", shortened(command)));
-            return Err(raise(error.hint(fault.hint())));
+    for (index, command) in commands.iter().enumerate() {
+        let refused = |why: String, hint: &str| {
+            Err(raise(call.error(why).note(format!("the command:\n{}", shortened(command))).hint(hint)))
+        };
+        match Script::parse(command) {
+            Err(fault) => return refused(fault.to_string(), fault.hint()),
+            Ok(Script { ends_early: Some(what), .. }) if index + 1 < commands.len() => {
+                let why = format!(
+                    "`{what}` could end all commands of this list, and those behind it would be skipped unseen"
+                );
+                return refused(
+                    why,
+                    "write the list as one text of several lines, or this command in parentheses: `( .. )`",
+                );
+            }
+            Ok(_) => {}
         }
     }
     let options = call.options(options, OPTIONS)?;
@@ -140,7 +152,8 @@ pub mod functions {
     ///
     /// They run in the shell of the stage, with `set -eu`, and with `pipefail` when there is a pipe and the shell knows it. A
     /// list of commands makes one layer. Every command of it is complete in itself, and one that ends with a status other
-    /// than 0 ends the step, whatever it is made of, unless `set +e` stands before it.
+    /// than 0 ends the step, whatever it is made of, unless `set +e` stands before it. One that could end all of them as if all
+    /// were well, such as `exit 0` or `exec`, may only be the last.
     ///
     /// Within a command of several lines, or with `;`, a line such as `a && b` or `! a` cannot fail unseen either. Only a test
     /// in front may: `[ -e x ] && rm x` goes on where there is no `x`. Tests are `[`, `test`, `[[`, `((`, `grep -q`,
