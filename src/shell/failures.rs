@@ -40,6 +40,7 @@ impl Search<'_, '_> {
 
     fn statement(&mut self, statement: &CompoundListItem, is_last: bool) -> Result<(), Fault> {
         let CompoundListItem(list, SeparatorOperator::Sequence) = statement else { return Ok(()) };
+        self.groups(list)?;
         if !is_last {
             self.chain(list)?;
         }
@@ -80,6 +81,23 @@ impl Search<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// In front of `&&` a shell holds `-e` back: of a group only how its last command ends is seen.
+    fn groups(&self, list: &AndOrList) -> Result<(), Fault> {
+        let (conditions, _) = chain(list);
+        let is_unseen = |pipeline: &&Pipeline| {
+            let list = match pipeline.seq.last() {
+                Some(Command::Compound(CompoundCommand::BraceGroup(group), _)) => &group.list,
+                Some(Command::Compound(CompoundCommand::Subshell(subshell), _)) => &subshell.list,
+                _ => return false,
+            };
+            list.0.len() > 1 && !is_test(pipeline)
+        };
+        match conditions.iter().any(is_unseen) {
+            true => Err(Fault::Group { chain: self.shortened(list) }),
+            false => Ok(()),
+        }
     }
 
     fn shortened(&self, list: &AndOrList) -> String {
@@ -362,6 +380,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_group_in_front_of_a_chain_all_must_be_seen() {
+        for chain in ["(a; b) && c", "{ a; b; } && c", "x && (a; b) && c", "x || { a; b; } && c"] {
+            let fault = Some(Fault::Group { chain: chain.to_owned() });
+            assert_eq!(Script::parse(chain).err(), fault, "{chain}");
+            assert_eq!(Script::parse(&format!("if y; then {chain}; fi\nlast")).err(), fault, "{chain}");
+        }
+        for text in ["(a; b) || c", "a && (b; c)", "{ [ a ]; [ b ]; } && c", "if (a; b); then c; fi"] {
+            assert!(Script::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn chains_within_others_are_seen_too() {
         for (text, expected) in [
             ("if a && b; then c && d; fi", "if a && b; then c && d; (exit $?); fi"),
@@ -373,6 +403,7 @@ mod tests {
             ("{ a && b; c && d; }", "{ a && b; (exit $?); c && d; (exit $?); }"),
             ("f() { a && b; c && d; }", "f() { a && b; (exit $?); c && d; }"),
             ("{ a && b; c; } || d", "{ a && b; c; } || d"),
+            ("(cd a && b) && c", "(cd a && b) && c; (exit $?)"),
             ("a | while read x; do b && c; done", "a | while read x; do b && c; (exit $?); done"),
             ("a && { b && c; d; }", "a && { b && c; (exit $?); d; }; (exit $?)"),
         ] {

@@ -41,6 +41,8 @@ pub enum Fault {
     Unclear,
     /// A chain whose failure is meant in one place and goes unseen in another. As it stands in the text.
     Mixed { chain: String },
+    /// A group in front of `&&`, of which only the last command's failure would be seen. As it stands in the text.
+    Group { chain: String },
 }
 
 /// As much as a text may open, be it one within the other.
@@ -272,6 +274,7 @@ impl Fault {
                 "write each of its commands as a text of its own, or all to a file with `write`, and run that"
             }
             Fault::Nul => "no command can hold it: `printf '\\\\0'` writes one",
+            Fault::Group { .. } => "join the commands of the group by `&&`, or write the chain as lines of its own",
             Fault::Mixed { .. } => {
                 "write what must not fail as a line of its own, and the rest as `if .. ; then .. ; fi`"
             }
@@ -295,6 +298,10 @@ impl fmt::Display for Fault {
             ),
             Fault::Nul => f.write_str("this command holds the character NUL"),
             Fault::Unclear => f.write_str("where the commands of this text end cannot be told for certain"),
+            Fault::Group { chain } => write!(
+                f,
+                "`{chain}` could fail unseen: of a group in front of `&&` only the last command's failure counts"
+            ),
             Fault::Mixed { chain } => {
                 write!(f, "`{chain}` could fail unseen: behind a command that must succeed stands a test that may fail")
             }

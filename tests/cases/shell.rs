@@ -159,7 +159,7 @@ impl Grammar<'_> {
                 Text::around("@ || @", &[&one, &other])
             }
             7 => {
-                let (one, other, third) = (self.command(depth), self.command(depth), self.command(depth));
+                let (one, other, third) = (self.command(depth), self.condition_of(depth), self.command(depth));
                 let text = format!("{} || {} && {}", one.text, other.text, third.text);
                 let either = format!("{{ {} || {}\n}}", one.meaning, other.meaning);
                 Text { text, meaning: self.first_or_end(&either, false, &third.meaning) }
@@ -173,7 +173,7 @@ impl Grammar<'_> {
     fn chain(&mut self, depth: usize) -> Text {
         let mut chain = self.command(depth);
         for _ in 0..=self.choices.below(2) {
-            let first = self.command(depth);
+            let first = self.condition_of(depth);
             let meaning = self.first_or_end(&first.meaning, false, &chain.meaning);
             chain = Text { text: format!("{} && {}", first.text, chain.text), meaning };
         }
@@ -183,6 +183,15 @@ impl Grammar<'_> {
             chain = Text { text: format!("{test} && {}", chain.text), meaning };
         }
         chain
+    }
+
+    /// What stands in front of `&&`, where groups are refused that hold several statements.
+    fn condition_of(&mut self, depth: usize) -> Text {
+        let command = self.command(depth);
+        match command.text.starts_with("{ ") || command.text.starts_with("( ") {
+            true => self.simple(),
+            false => command,
+        }
     }
 
     /// The rule: one that fails ends the shell, but for a test; else the rest runs.

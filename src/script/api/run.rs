@@ -155,6 +155,9 @@ pub mod functions {
     /// than 0 ends the step, whatever it is made of, unless `set +e` stands before it. One that could end all of them as if all
     /// were well, such as `exit 0` or `exec`, may only be the last.
     ///
+    /// What stands in a function, in `$(..)` or in the condition of an `if` is the shell's: there it counts how the last command
+    /// ends.
+    ///
     /// Within a command of several lines, or with `;`, a line such as `a && b` or `! a` cannot fail unseen either. Only a test
     /// in front may: `[ -e x ] && rm x` goes on where there is no `x`. Tests are `[`, `test`, `[[`, `((`, `grep -q`,
     /// `cmp -s`, `command -v`, `type`, `which`, and what stands behind `!`. One behind a command that must succeed, as in
