@@ -27,6 +27,10 @@ pub fn of_project(world: &dyn World) -> Result<Patterns, Diagnostic> {
         let error = Diagnostic::error(format!("line {number} of `{FILE}` has more than {LONGEST_LINE} bytes"));
         return Err(error.at(at(*number)).hint("Docker refuses the build with it, too"));
     }
+    if let Some((number, _)) = lines.iter().find(|(_, line)| line.contains(['\0', '\r'])) {
+        let error = Diagnostic::error(format!("line {number} of `{FILE}` holds a carriage return or NUL"));
+        return Err(error.at(at(*number)).hint("Docker refuses the build with it, too: lines end with a line feed"));
+    }
     let patterns: Vec<&str> = lines.iter().map(|(_, line)| &**line).collect();
     Patterns::new(&patterns).map_err(|(index, invalid)| {
         let (number, line) = &lines[index];
@@ -81,6 +85,10 @@ mod tests {
         assert_eq!(error.origin.unwrap().place, Place::new(FILE, 4, 1));
         assert!(error.message.contains("`[x` is no pattern"), "{}", error.message);
         assert!(patterns("!\n").is_err());
+        // Lines of old Macs would be one pattern that matches nothing.
+        for text in ["x\na.txt\rkey.pem\n", "x\na.txt\0\n"] {
+            assert_eq!(patterns(text).unwrap_err().origin.unwrap().place, Place::new(FILE, 2, 1));
+        }
         assert!(patterns(&format!("{}\n", "a".repeat(70_000))).is_err());
     }
 }

@@ -31,10 +31,10 @@ RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.3,target=/dev/f3s/3 \
     --mount=type=bind,from=final.4,target=/dev/f3s/4 \
     set -eu; exec 2>&1; \
-    echo '#f3s 0'; sh /dev/f3s/put 1 /etc/apk/keys/sgerrand.rsa.pub; \
-    echo '#f3s 1'; sh /dev/f3s/put 2 /tmp/glibc-2.33-r0.apk; \
-    echo '#f3s 2'; sh /dev/f3s/put 3 /tmp/glibc-bin-2.33-r0.apk; \
-    echo '#f3s 3'; sh /dev/f3s/put 4 /tmp/glibc-i18n-2.33-r0.apk; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put 1 /etc/apk/keys/sgerrand.rsa.pub; \
+    echo '#f3s 1'; /bin/sh /dev/f3s/put 2 /tmp/glibc-2.33-r0.apk; \
+    echo '#f3s 2'; /bin/sh /dev/f3s/put 3 /tmp/glibc-bin-2.33-r0.apk; \
+    echo '#f3s 3'; /bin/sh /dev/f3s/put 4 /tmp/glibc-i18n-2.33-r0.apk; \
     echo '#f3s 4'; (cd /tmp; apk add --no-cache --no-progress glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk; rm glibc-2.33-r0.apk glibc-bin-2.33-r0.apk glibc-i18n-2.33-r0.apk)
 RUN set -eu; \
     export PATH="$PATH:/usr/glibc-compat/bin"; \
@@ -61,7 +61,7 @@ MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     set -eu; exec 2>&1; \
-    echo '#f3s 0'; sh /dev/f3s/put --replace 1 /opt/TencentKona-8.0.5-282; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /opt/TencentKona-8.0.5-282; \
     echo '#f3s 1'; (ln -nfs /opt/TencentKona-8.0.5-282 /opt/jdk); \
     export JAVA_HOME='/opt/jdk'; \
     echo '#f3s 2'; (cd /opt/jdk; rm -rf release THIRD_PARTY_README LICENSE ASSEMBLY_EXCEPTION sample demo src.zip man lib/missioncontrol lib/visualvm lib/ant-javafx.jar lib/javafx-mx.jar lib/jconsole.jar jre/lib/amd64/libawt_xawt.so jre/lib/amd64/libjavafx_font_freetype.so jre/lib/amd64/libjavafx_font_pango.so jre/lib/amd64/libjavafx_font.so jre/lib/amd64/libjavafx_font_t2k.so jre/lib/amd64/libjavafx_iio.so jre/lib/amd64/libjfxwebkit.so jre/lib/desktop jre/lib/ext/jfxrt.jar jre/lib/fonts jre/lib/locale jre/lib/oblique-fonts jre/lib/deploy.jar legal jmods lib/src.zip lib/libawt_xawt.so docs)
@@ -76,7 +76,7 @@ MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     set -eu; exec 2>&1; \
-    echo '#f3s 0'; sh /dev/f3s/put --replace 1 /3.app/skywalking.new; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /3.app/skywalking.new; \
     echo '#f3s 1'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="The Kona JDK with the agent of Apache SkyWalking." org.opencontainers.image.title="alpine-kona-skywalking"
 
@@ -100,7 +100,7 @@ RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; (rm -f /etc/yum.repos.d/CentOS-*); \
-    echo '#f3s 1'; sh /dev/f3s/put 1 /etc/yum.repos.d/CentOS-Base.repo
+    echo '#f3s 1'; /bin/sh /dev/f3s/put 1 /etc/yum.repos.d/CentOS-Base.repo
 RUN set -eu; \
     for file in /etc/yum.conf /etc/dnf/dnf.conf; do if [ -e $file ]; then sed -i -e '/^tsflags *=/d' -e '/^\[main\]/a tsflags=nodocs' $file; fi; done; \
     grep -qsx tsflags=nodocs /etc/yum.conf /etc/dnf/dnf.conf
@@ -140,13 +140,13 @@ ENV JMETER_HOME="/jmeter/apache-jmeter-5.4.1/"
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
-    echo '#f3s 0'; sh /dev/f3s/put --replace 1 /tmp/plugin; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
 COPY .f3s/artifacts/a385559889ee4f4af14f1ad188608c790eaa5b409deb1b5a91a402ad21bc53a3/pepper-box-1.0.jar /jmeter/apache-jmeter-5.4.1/lib/ext/pepper-box-1.0.jar
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.2,target=/dev/f3s/2 \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
-    echo '#f3s 0'; sh /dev/f3s/put --replace 2 /tmp/plugin; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 2 /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
 LABEL org.opencontainers.image.base.digest="" org.opencontainers.image.base.name="registry.example.com/team/alpine-kona:latest" org.opencontainers.image.description="Apache JMeter with its standard plugins, pepper-box and bzm-parallel." org.opencontainers.image.title="jmeter-base"
 
@@ -166,7 +166,7 @@ RUN set -eu; apk add --no-cache --no-progress --upgrade wget curl fontconfig unz
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     set -eu; exec 2>&1; \
-    echo '#f3s 0'; sh /dev/f3s/put 1 /tmp/install-tinytex.sh; \
+    echo '#f3s 0'; /bin/sh /dev/f3s/put 1 /tmp/install-tinytex.sh; \
     echo '#f3s 1'; (export CTAN_REPO=http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; sh /tmp/install-tinytex.sh --admin --no-path; rm /tmp/install-tinytex.sh; mv ~/.TinyTeX /opt/TinyTeX; /opt/TinyTeX/bin/*/tlmgr path add; chown -R root:adm /opt/TinyTeX; chmod -R g+w /opt/TinyTeX; chmod -R g+wx /opt/TinyTeX/bin; tlmgr update --self --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet; tlmgr install --repository http://mirrors.tuna.tsinghua.edu.cn/CTAN/systems/texlive/tlnet epstopdf-pkg ctex everyshi everysel euenc; fmtutil-sys --all; texhash; mktexlsr)
 RUN set -eu; \
     zone=/usr/share/zoneinfo/Asia/Shanghai; added=; \

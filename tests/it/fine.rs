@@ -77,7 +77,7 @@ fn steps_of_a_layer_are_layers_by_the_same_commands() {
     let expected = format!(
         "COPY --chown=7:7 scripts/x.conf /made/x.conf\n\
          RUN {script} \\\n    {files} \\\n    --mount=type=cache,id=/c,target=/c \\\n    \
-         set -eu; sh /dev/f3s/put 1 /etc/x.conf\n\
+         set -eu; /bin/sh /dev/f3s/put 1 /etc/x.conf\n\
          ENV A=\"b\"\n{cache}set -eu; a\n{cache}set -eu; b\n\
          {cache}set -eu; (set -o pipefail) 2>/dev/null && set -o pipefail; c | d\nVOLUME [\"/data\"]\n"
     );

@@ -84,7 +84,7 @@ impl Lowerer<'_> {
             format!("--mount=type=bind,source={script},target={MOUNTED}/put"),
             format!("--mount=type=bind,from={stage},target={MOUNTED}/{count}"),
         ];
-        let mut command = format!("sh {MOUNTED}/put ");
+        let mut command = format!("/bin/sh {MOUNTED}/put ");
         if instruction.unpacks {
             command.push_str("--replace ");
         }

@@ -130,7 +130,7 @@ pub mod functions {
     /// RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
     ///     --mount=type=bind,from=final.1,target=/dev/f3s/1 \
     ///     set -eu; exec 2>&1; \
-    ///     echo '#f3s 0'; sh /dev/f3s/put 1 /etc/motd; \
+    ///     echo '#f3s 0'; /bin/sh /dev/f3s/put 1 /etc/motd; \
     ///     echo '#f3s 1'; (chmod 600 /etc/motd)
     /// ```
     #[rhai_fn(return_raw)]
