@@ -4,12 +4,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCompleter;
 
-use super::complete;
+use super::failure::Failure;
+use super::output::When;
+use super::reporter::Progress;
 use crate::config::{Original, Replacement};
 use crate::consent::Allowance;
+use crate::diagnostic::Diagnostic;
 use crate::script::Setting;
+
+/// The variable that allows what `--allow` does.
+pub const ALLOW: &str = "F3S_ALLOW";
 
 /// The variable that names the registry.
 pub const REGISTRY: &str = "F3S_REGISTRY";
@@ -31,28 +36,23 @@ pub struct Global {
     pub host: Option<String>,
     /// Allow what projects want of your machine: `engine` (one that only the project names), `network.host`, `ssh`,
     /// `read=PATH` (a secret's file outside of the project); may be repeated
-    #[arg(long, value_name = "WHAT", value_parser = Allowance::from_str, add = ArgValueCompleter::new(complete::allowance), global = true, help_heading = "Global options")]
+    #[arg(long, value_name = "WHAT", value_parser = Allowance::from_str, global = true, help_heading = "Global options")]
     pub allow: Vec<Allowance>,
     /// When to colour
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", global = true, help_heading = "Global options")]
     pub color: When,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    Auto,
-    Always,
-    Never,
-}
-
-/// `--color` of a command line that is not parsed yet.
-pub fn color_of(mut words: impl Iterator<Item = String>) -> When {
-    let mut color = When::Auto;
-    while let Some(word) = words.next().filter(|word| word != "--") {
-        let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=").map(str::to_owned) };
-        color = value.and_then(|value| When::from_str(&value, false).ok()).unwrap_or(color);
+impl Global {
+    /// What the flags and the variable allow.
+    pub fn allowed(&self) -> Result<Vec<Allowance>, Failure> {
+        let text = std::env::var(ALLOW).unwrap_or_default();
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let of_variable = words.map(|word| Allowance::try_from(word.to_owned())).collect::<Result<Vec<_>, _>>();
+        let of_variable =
+            of_variable.map_err(|error| Failure::Usage(Diagnostic::error(error).note(format!("from {ALLOW}"))))?;
+        Ok(self.allow.iter().cloned().chain(of_variable).collect())
     }
-    color
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,11 +66,29 @@ pub enum Format {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Select {
     /// Recipes: a path, a name, or a glob over names [default: all of the project]
-    #[arg(value_name = "RECIPE", add = ArgValueCompleter::new(complete::recipe))]
+    #[arg(value_name = "RECIPE")]
     pub recipes: Vec<String>,
     /// Set a parameter, of one recipe or of all that declare it; may be repeated
-    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting, add = ArgValueCompleter::new(complete::setting))]
+    #[arg(long = "set", value_name = "[RECIPE.]NAME=VALUE", value_parser = parse_setting)]
     pub set: Vec<Setting>,
+}
+
+/// What all commands that build understand.
+#[derive(Args, Clone)]
+pub struct Flags {
+    /// Build at most this many images at the same time [default: the number of processors]
+    #[arg(short, long, env = "F3S_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// How progress is shown
+    #[arg(long, env = "F3S_PROGRESS", value_enum, default_value_t = Progress::Auto, value_name = "KIND")]
+    pub progress: Progress,
+}
+
+impl Flags {
+    /// How many images are made at the same time, if somebody said so. `configured`: by the project.
+    pub fn jobs(&self, configured: Option<usize>) -> Option<usize> {
+        self.jobs.map(usize::from).or(configured)
+    }
 }
 
 fn parse_mirror(text: &str) -> Result<(Original, Replacement), String> {

@@ -1,13 +1,8 @@
 //! How a command can end badly, what is said then, and the exit code.
 
-use std::io::Write;
 use std::path::Path;
 
-use super::args::Global;
-use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources};
-use crate::harmless::Service;
-use crate::report::annotation;
 
 pub enum Failure {
     /// A build, check or push failed. It was said already, where it happened.
@@ -49,31 +44,6 @@ impl Failure {
             Failure::Wrong(all, _) => all.0,
         }
     }
-
-    pub fn say(&self, global: &Global) {
-        let none = Sources::default();
-        let (diagnostics, sources) = match self {
-            Failure::Reported | Failure::Unreachable(None) | Failure::Interrupted => return,
-            Failure::Usage(one) => (std::slice::from_ref(one), &none),
-            Failure::Failed(one, sources) | Failure::Unreachable(Some((one, sources))) => {
-                (std::slice::from_ref(one), sources)
-            }
-            Failure::Wrong(all, sources) => (&all.0[..], sources),
-        };
-        say(diagnostics, sources, global);
-    }
-}
-
-/// Says diagnostics on standard error.
-pub fn say(diagnostics: &[Diagnostic], sources: &Sources, global: &Global) {
-    let mut text = crate::report::diagnostic::render(diagnostics, sources, output::style(global));
-    if let Some(service) = Service::of_environment() {
-        text = service.tamed(&text);
-        if service == Service::GitHub {
-            text.extend(diagnostics.iter().map(|diagnostic| annotation(diagnostic, sources)));
-        }
-    }
-    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// An input or output error of the command itself.

@@ -7,7 +7,7 @@ use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use super::watch::keys;
+use super::keys;
 use crate::event::Event;
 
 const A_MOMENT: Duration = Duration::from_millis(30);
