@@ -5,11 +5,12 @@
 //! 1. [`world`] reads the project's files, its environment and the clock.
 //! 2. [`script`] evaluates recipes. Host functions record steps; nothing is built yet. The result is a [`recipe::Family`].
 //! 3. [`graph`] orders the family and refuses cycles and clashes.
-//! 4. [`plan`] lowers every image to a Dockerfile and a build context, computes its fingerprint and compares it with
-//!    what the engine has. [`consent`] tells what the family wants of the machine beyond the project.
-//! 5. [`artifact`] fetches downloads and source trees.
-//! 6. [`engine`] builds, checks, tags and pushes.
-//! 7. [`report`] says on the terminal, in plain lines or as JSON what happens.
+//! 4. [`lower`] makes of every image a [`dockerfile`] and a build context. [`consent`] tells what the family wants of the
+//!    machine beyond the project.
+//! 5. [`plan`] compares the images with what the engine has: what is to be done, and why.
+//! 6. [`artifact`] fetches downloads and source trees.
+//! 7. [`engine`] builds, checks, tags and pushes.
+//! 8. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
 //! [`config`] and [`recipe`] are the data that these modules hand on; [`digest`], [`file`], [`folders`], [`harmless`],
@@ -21,12 +22,14 @@ pub mod config;
 pub mod consent;
 pub mod diagnostic;
 pub mod digest;
+pub mod dockerfile;
 pub mod engine;
 pub mod event;
 pub mod file;
 pub mod folders;
 pub mod graph;
 pub mod harmless;
+pub mod lower;
 pub mod path;
 pub mod pattern;
 pub mod pipeline;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::Wish;
+use super::wish::Wish;
 use crate::folders;
 
 /// One thing that the user allows.
@@ -38,6 +38,19 @@ impl Allowance {
                 Allowance::Engine | Allowance::HostNetwork | Allowance::Ssh | Allowance::Read(_),
                 Wish::Engine(_) | Wish::HostNetwork | Wish::Ssh | Wish::Read(_) | Wish::Variable(_),
             ) => false,
+        }
+    }
+}
+
+impl Wish {
+    /// What allows it; `None` for what needs no consent.
+    pub fn allowance(&self) -> Option<Allowance> {
+        match self {
+            Wish::Engine(_) => Some(Allowance::Engine),
+            Wish::HostNetwork => Some(Allowance::HostNetwork),
+            Wish::Ssh => Some(Allowance::Ssh),
+            Wish::Read(path) => Some(Allowance::Read(path.clone())),
+            Wish::Variable(_) => None,
         }
     }
 }

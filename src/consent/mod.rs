@@ -5,8 +5,10 @@ mod allowance;
 mod memory;
 mod settings;
 mod want;
+mod wish;
 
 pub use allowance::Allowance;
 pub use memory::Memory;
 pub use settings::{FILE as SETTINGS_FILE, of_user as allowed_by_settings};
-pub use want::{Want, Wish, files, of_family};
+pub use want::{Want, files, of_family};
+pub use wish::Wish;

@@ -5,28 +5,12 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Allowance;
+use super::wish::Wish;
 use crate::diagnostic::{Origin, Place};
 use crate::digest;
 use crate::folders;
 use crate::graph::Graph;
 use crate::recipe::{Recipe, Run, RunNetwork, SecretMount, SecretSource};
-
-/// Something of the machine.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wish {
-    /// The engine at this address.
-    Engine(String),
-    /// The network of the engine's host.
-    HostNetwork,
-    /// The ssh agent.
-    Ssh,
-    /// A file outside of the project, where links lead.
-    Read(PathBuf),
-    /// A host variable. Its name stands in the recipe: that is said, and not asked about.
-    Variable(String),
-}
 
 /// A wish, and who has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,19 +21,6 @@ pub struct Want {
     pub origin: Origin,
     /// A digest of all that the request is made of: who wants it, for which commands.
     pub identity: String,
-}
-
-impl Wish {
-    /// What allows it; `None` for what needs no consent.
-    pub fn allowance(&self) -> Option<Allowance> {
-        match self {
-            Wish::Engine(_) => Some(Allowance::Engine),
-            Wish::HostNetwork => Some(Allowance::HostNetwork),
-            Wish::Ssh => Some(Allowance::Ssh),
-            Wish::Read(path) => Some(Allowance::Read(path.clone())),
-            Wish::Variable(_) => None,
-        }
-    }
 }
 
 impl Want {

@@ -6,7 +6,7 @@ mod regexp;
 mod single;
 
 pub use clean::clean;
-pub use single::Invalid;
+pub use regexp::Invalid;
 
 use single::{META, Pattern};
 

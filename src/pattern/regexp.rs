@@ -4,7 +4,9 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::single::Invalid;
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub &'static str);
 
 const INVALID: Invalid = Invalid("it becomes no regular expression");
 

@@ -2,14 +2,11 @@
 
 use regex::bytes::Regex;
 
-use super::{clean, regexp};
+use super::clean;
+use super::regexp::{self, Invalid};
 
 /// What makes a path more than a name.
 pub const META: [char; 6] = ['*', '[', ']', '?', '^', '\\'];
-
-/// Why a text is no pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(pub &'static str);
 
 #[derive(Clone, Debug)]
 pub struct Pattern {

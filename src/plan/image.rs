@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Context, Dockerfile, Fingerprint, Instruction, Mark, Marks};
+use super::{Mark, Marks};
 use crate::diagnostic::Origin;
+use crate::dockerfile::{Dockerfile, Instruction};
+use crate::lower::{Context, Fingerprint};
 use crate::recipe::{Artifact, Check, ImageKey, ImageRef, SecretMount, Step};
 
 /// What will happen to an image.

@@ -11,9 +11,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::fingerprint::Fingerprint;
 use super::present::Present;
 use crate::digest;
+use crate::lower::Fingerprint;
 use crate::recipe::{ImageRef, RESERVED_HOST, Recipe};
 
 /// What stood before internal references of earlier versions.

@@ -2,24 +2,13 @@
 //! it. Pure: the same family, present images and files give the same bytes.
 
 mod action;
-mod context;
-mod dockerfile;
-mod fingerprint;
-mod ignore;
 mod image;
 mod internal;
-mod labels;
-mod lower;
 mod present;
 mod references;
 
-pub use context::{Context, ContextEntry};
-pub use dockerfile::{Dockerfile, Instruction};
-pub use fingerprint::Fingerprint;
 pub use image::{Action, PlannedImage, Purpose};
 pub use internal::{Internal, Mark, Marks, Seal};
-pub use labels::Repository;
-pub use lower::STEP_MARK;
 pub use present::{Present, PresentImage};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Node};
+use crate::lower::{self, Fingerprint, Inputs, Lowered, Lowering, Parent, Repository};
 use crate::pattern::Patterns;
 use crate::recipe::{Check, CheckKind, ImageRef, RunNetwork};
 use crate::world::World;
-use fingerprint::Inputs;
-use lower::{Lowered, Lowering, Parent};
 use references::References;
 
 /// The images of a request and what they rest on, in build order.
@@ -82,7 +70,7 @@ impl Plan {
             world,
             config,
             options,
-            ignored: ignore::of_project(world)?,
+            ignored: lower::ignored(world)?,
             network: network(config)?,
         };
         // `None` for an image that failed, or that rests on one: independent mistakes are reported together.
@@ -162,7 +150,7 @@ impl Planner<'_> {
             References::of(recipe, self.config.registry.as_deref()).map_err(|error| vec![error])?;
         let base = self.base_of(node, &|index| &other(index).image);
         let repository = self.options.repository.as_ref();
-        let labels = labels::added(recipe, base, repository.map(|repository| repository.url.as_str()));
+        let labels = lower::added_labels(recipe, base, repository.map(|repository| repository.url.as_str()));
         let parent = |key: &_| {
             let Planned { image, user, workdir, shell } = other(self.graph.resolve(key));
             let (internal, user) = (image.internal.clone(), user.clone());

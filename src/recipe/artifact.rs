@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::Filter;
 use crate::diagnostic::Origin;
 
 /// A file or source tree to fetch. Two handles on the same source are the same artifact wherever they were made.
@@ -86,4 +85,19 @@ pub enum PackedAs {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         copied: bool,
     },
+}
+
+/// Which entries of an archive are unpacked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// How many leading path components are dropped, as with `tar --strip-components`.
+    pub strip: u32,
+    /// Glob patterns over the paths after stripping; empty means everything. A pattern that names a folder takes
+    /// all below it.
+    pub only: Vec<String>,
+    pub exclude: Vec<String>,
+    /// Bytes that the archive may become; `None`: what its packed size allows. Changes nothing of what is unpacked, and so
+    /// is no part of an image's identity.
+    #[serde(skip)]
+    pub limit: Option<u64>,
 }

@@ -10,14 +10,14 @@ mod key;
 mod step;
 mod timeout;
 
-pub use artifact::{Artifact, ArtifactSource, Limits, PackedAs};
+pub use artifact::{Artifact, ArtifactSource, Filter, Limits, PackedAs};
 pub use check::{Check, CheckKind, SizeBound};
 pub use family::Family;
 pub use image_ref::{ImageRef, RESERVED_HOST};
 pub use key::{ImageKey, Value};
 pub use step::{
-    Command, Copy, CopySource, Filter, Healthcheck, Mount, MountKind, PlaceFile, Run, RunNetwork, SecretMount,
-    SecretSource, Step, StepKind, Unpack, Write,
+    Command, Copy, CopySource, Healthcheck, Mount, MountKind, PlaceFile, Run, RunNetwork, SecretMount, SecretSource,
+    Step, StepKind, Unpack, Write,
 };
 pub use timeout::Timeout;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Artifact, BaseRef, Timeout};
+use super::{Artifact, BaseRef, Filter, Timeout};
 use crate::diagnostic::Origin;
 use crate::path::ProjectPath;
 
@@ -194,21 +194,6 @@ pub struct Write {
     pub text: String,
     pub chown: Option<String>,
     pub chmod: Option<String>,
-}
-
-/// Which entries of an archive are unpacked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Filter {
-    /// How many leading path components are dropped, as with `tar --strip-components`.
-    pub strip: u32,
-    /// Glob patterns over the paths after stripping; empty means everything. A pattern that names a folder takes
-    /// all below it.
-    pub only: Vec<String>,
-    pub exclude: Vec<String>,
-    /// Bytes that the archive may become; `None`: what its packed size allows. Changes nothing of what is unpacked, and so
-    /// is no part of an image's identity.
-    #[serde(skip)]
-    pub limit: Option<u64>,
 }
 
 /// `unpack(artifact, dst, opts)`.

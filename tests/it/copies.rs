@@ -2,7 +2,7 @@
 
 use f3s::config::Config;
 use f3s::diagnostic::Place;
-use f3s::plan::ContextEntry;
+use f3s::lower::ContextEntry;
 use f3s::script::Request;
 use f3s::world::Memory;
 

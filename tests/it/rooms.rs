@@ -23,17 +23,19 @@ const TABLE: &[(&str, &[&str])] = &[
     ("script", &["recipe", "world", "config"]),
     ("graph", &["recipe"]),
     ("consent", &["graph", "recipe"]),
-    ("plan", &["graph", "recipe", "world", "config"]),
+    ("dockerfile", &[]),
+    ("lower", &["dockerfile", "recipe", "world"]),
+    ("plan", &["config", "dockerfile", "graph", "lower", "recipe", "world"]),
     ("artifact", &["recipe", "event", "config"]),
-    ("engine", &["plan", "recipe", "artifact", "event", "config"]),
+    ("engine", &["dockerfile", "lower", "plan", "recipe", "artifact", "event", "config"]),
     ("report", &["event", "plan"]),
     ("watch", &["world"]),
     ("pipeline", &["artifact", "config", "engine", "event", "graph", "plan", "recipe", "script", "world"]),
     (
         "cli",
         &[
-            "artifact", "config", "consent", "engine", "event", "graph", "pipeline", "plan", "recipe", "report",
-            "script", "watch", "world",
+            "artifact", "config", "consent", "engine", "event", "graph", "lower", "pipeline", "plan", "recipe",
+            "report", "script", "watch", "world",
         ],
     ),
 ];

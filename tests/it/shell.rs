@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use f3s::config::Config;
 use f3s::diagnostic::Sources;
+use f3s::lower::ContextEntry;
 use f3s::pipeline;
-use f3s::plan::{ContextEntry, PlanOptions, PlannedImage, Present};
+use f3s::plan::{PlanOptions, PlannedImage, Present};
 use f3s::script::{Evaluations, Request};
 use f3s::world::{Memory, World};
 

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::TIME;
+use super::entry::TIME;
 
 /// Writes a folder as a tar: sorted, owned by root, with no times that differ between checkouts.
 pub fn of_folder(folder: &Path, target: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! What `tar -xp` and `unzip -K` would make of an archive is what its entries say; what cannot be had so is an error that
 //! names the entry.
 
+mod entry;
 mod folder;
 mod gzip;
 mod limits;
@@ -17,58 +18,14 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+pub use entry::{Entry, Kind, Visit, shown};
 pub use folder::of_folder;
 pub use limits::Limits;
 pub use writer::Writer;
 
 use crate::diagnostic::Diagnostic;
+use entry::fill;
 use limits::{Gauge, Metered};
-
-/// Time of entries whose own time is not worth keeping: 1980-01-01, the first day that zip knows.
-const TIME: i64 = 315_532_800;
-
-pub enum Kind {
-    File {
-        size: u64,
-    },
-    Folder,
-    Symlink {
-        target: Vec<u8>,
-    },
-    /// Another name for an entry of the archive, by its path there.
-    HardLink {
-        target: Vec<u8>,
-    },
-    /// A device or pipe, as root file systems have them.
-    Special {
-        kind: tar::EntryType,
-        major: u32,
-        minor: u32,
-    },
-}
-
-/// Since 1970, as `stat` has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Time {
-    pub seconds: i64,
-    pub nanoseconds: u32,
-}
-
-pub struct Entry<'a> {
-    /// As it stands in the archive: names of files are bytes.
-    pub path: Vec<u8>,
-    pub kind: Kind,
-    pub mode: u32,
-    pub uid: u64,
-    pub gid: u64,
-    pub time: Time,
-    /// `SCHILY.xattr.` records: extended attributes such as file capabilities.
-    pub attributes: Vec<(String, Vec<u8>)>,
-    /// Of a file, at least as many bytes as its size, or an error.
-    pub content: &'a mut dyn Read,
-}
-
-pub type Visit<'v> = &'v mut dyn FnMut(Entry<'_>) -> Result<(), Diagnostic>;
 
 /// Calls `visit` for every entry of an archive, in its order. `name` is for messages; without `limits` those that follow
 /// from its size hold.
@@ -115,41 +72,4 @@ fn read_measured(file: &Path, name: &str, gauge: &Gauge, visit: Visit) -> Result
         }
     };
     tarball::read(Metered::new(tar, gauge.clone()), name, gauge, visit)
-}
-
-/// A name of the archive, as messages show it.
-pub fn shown(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
-}
-
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
-}
-
-/// A file's content, of exactly so many bytes.
-struct Exact<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Exact<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        if wanted == 0 {
-            return Ok(0);
-        }
-        let read = self.inner.read(&mut buffer[..wanted])?;
-        if read == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends in the middle of a file"));
-        }
-        self.left -= read as u64;
-        Ok(read)
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::fill;
+use super::entry::fill;
 
 /// More pieces than any file system makes of a file.
 const MAX_PIECES: usize = 1 << 20;

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
+use super::entry::{Entry, Exact, Kind, Time, Visit, fill, shown};
 use super::limits::Gauge;
 use super::sparse::Sparse;
-use super::{Entry, Exact, Kind, Time, Visit, fill, shown};
 use crate::diagnostic::Diagnostic;
 
 /// Where a header says of what kind its entry is.

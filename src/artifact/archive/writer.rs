@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Entry, Exact, Kind};
+use super::entry::{Entry, Exact, Kind};
 
 /// What fits into a header.
 const MAX_LINK: usize = 100;

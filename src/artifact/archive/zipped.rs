@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Seek};
 
+use super::entry::{Entry, Exact, Kind, TIME, Time, Visit, shown};
 use super::limits::Gauge;
-use super::{Entry, Exact, Kind, TIME, Time, Visit, shown};
 use crate::diagnostic::Diagnostic;
 
 /// As long as the kernel takes the target of a link to be.

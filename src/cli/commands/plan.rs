@@ -45,7 +45,7 @@ struct Image<'a> {
     recipe: &'a str,
     action: Action,
     reason: &'a str,
-    fingerprint: &'a crate::plan::Fingerprint,
+    fingerprint: &'a crate::lower::Fingerprint,
     parents: Vec<&'a str>,
     steps: Vec<Step<'a>>,
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::plan::Repository;
+use crate::lower::Repository;
 
 /// More than any configuration of git has, in bytes.
 const LONGEST: u64 = 1 << 20;

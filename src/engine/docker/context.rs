@@ -3,7 +3,8 @@
 use super::buildkit::{Content, Files};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{ArtifactFiles, EngineError};
-use crate::plan::{ContextEntry, PlannedImage};
+use crate::lower::ContextEntry;
+use crate::plan::PlannedImage;
 use crate::recipe::PackedAs;
 
 /// Modification time of all files unless `SOURCE_DATE_EPOCH` says otherwise: 1980-01-01, the first day that zip knows.

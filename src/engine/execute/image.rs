@@ -10,7 +10,8 @@ use crate::artifact::Store;
 use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
 use crate::event::{Event, Events};
-use crate::plan::{Action, ContextEntry, Mark, PlannedImage};
+use crate::lower::ContextEntry;
+use crate::plan::{Action, Mark, PlannedImage};
 use crate::recipe::{Artifact, Check, ImageRef};
 
 /// Checks of one image that run at the same time.

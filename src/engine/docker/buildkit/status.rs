@@ -7,11 +7,13 @@ use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexL
 use tonic::Status;
 
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile::Instruction;
 use crate::engine::EngineError;
 use crate::engine::docker::output::{Lines, Secrets};
 use crate::event::{Event, Events};
 use crate::harmless::clean;
-use crate::plan::{Instruction, PlannedImage, STEP_MARK};
+use crate::lower::STEP_MARK;
+use crate::plan::PlannedImage;
 use crate::recipe::{BaseRef, CopySource, Step, StepKind, Timeout};
 
 /// Lines of a failed step's output that are shown with it.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Context, Dockerfile};
+use super::Context;
+use crate::dockerfile::Dockerfile;
 use crate::recipe::ImageRef;
 
 /// Changes when f3s would build something else from the same inputs.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::plan::context::ContextBuilder;
+use super::context::ContextBuilder;
 use crate::recipe::Run;
 use crate::shell::{self, Script};
 
@@ -249,8 +249,8 @@ fn has_comment(command: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lower::{Context, ContextEntry};
     use crate::pattern::Patterns;
-    use crate::plan::{Context, ContextEntry};
     use crate::world::Memory;
 
     fn lowered_with_files(commands: &[&str]) -> (String, Context) {

@@ -1,5 +1,7 @@
 //! The lowered Dockerfile of an image, and which step each of its instructions comes from.
 
+pub mod quote;
+
 use serde::Serialize;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,9 +2,9 @@
 //! and a script, which is mounted beside it, puts that into the image's tree as the instruction would. So the engine
 //! itself says what owners, modes and times files have and what patterns match.
 
+use super::context::Placed;
 use super::{Lowerer, instruction};
 use crate::diagnostic::Diagnostic;
-use crate::plan::context::Placed;
 use crate::recipe::{Copy, CopySource, Step, StepKind};
 use crate::shell;
 

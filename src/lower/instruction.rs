@@ -1,8 +1,9 @@
 //! Single instructions as text.
 
-use super::{quote, script};
+use super::context::{ContextBuilder, Placed};
+use super::script;
 use crate::diagnostic::Diagnostic;
-use crate::plan::context::{ContextBuilder, Placed};
+use crate::dockerfile::quote;
 use crate::recipe::{Command, Healthcheck, Mount, MountKind, StepKind};
 
 pub fn copy_flags(from: Option<&str>, chown: Option<&str>, chmod: Option<&str>) -> Vec<String> {

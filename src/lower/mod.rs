@@ -1,28 +1,37 @@
 //! Steps -> Dockerfile. Only what Docker 20.10's own frontend knows, and no `# syntax=` line, which would pull one.
 
+mod blocks;
+mod context;
 mod effect;
+mod fingerprint;
 mod group;
+mod ignore;
 mod instruction;
+mod labels;
 mod put;
-mod quote;
 mod script;
 mod split;
 mod words;
 
 use std::collections::BTreeMap;
 
-use super::context::{Context, ContextBuilder};
-use super::dockerfile::{Dockerfile, Writer};
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{Dockerfile, Writer, quote};
 use crate::pattern::Patterns;
 use crate::recipe::{
     BaseRef, Copy, CopySource, ImageKey, ImageRef, PackedAs, PlaceFile, Recipe, Run, RunNetwork, SecretMount, Stage,
     Step, StepKind, Unpack, Write,
 };
 use crate::world::World;
-use group::Block;
-pub use script::MARK as STEP_MARK;
+use blocks::Block;
+use context::ContextBuilder;
 use split::Part;
+
+pub use context::{Context, ContextEntry};
+pub use fingerprint::{Fingerprint, Inputs};
+pub use ignore::of_project as ignored;
+pub use labels::{Repository, added as added_labels};
+pub use script::MARK as STEP_MARK;
 
 /// What lowering needs to know of another image of the family.
 #[derive(Clone, Debug)]
@@ -142,7 +151,7 @@ impl Lowerer<'_> {
         };
         let name = if stage.name.is_empty() { "final" } else { &stage.name };
         self.out.from(&from, name);
-        match group::blocks(&stage.steps) {
+        match blocks::of(&stage.steps) {
             Ok(blocks) => {
                 for block in blocks {
                     if let Err(error) = self.block(&stage.steps, first, &block) {
@@ -300,7 +309,7 @@ impl Lowerer<'_> {
         }
     }
 
-    fn project_sources(&mut self, copy: &Copy) -> Result<Vec<super::context::Placed>, Diagnostic> {
+    fn project_sources(&mut self, copy: &Copy) -> Result<Vec<context::Placed>, Diagnostic> {
         let mut sources = Vec::new();
         for source in &copy.sources {
             match self.context.project(source, &copy.exclude)? {
