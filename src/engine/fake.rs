@@ -34,6 +34,8 @@ pub struct Fake {
     pub registry: Arc<Mutex<BTreeMap<String, String>>>,
     /// How often somebody moves a reference before it is pushed.
     pub moves: Arc<Mutex<BTreeMap<String, u32>>>,
+    /// How often somebody removes a reference before it is pushed.
+    pub removes: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 impl Fake {
@@ -138,6 +140,9 @@ impl Engine for Fake {
         }
         if happens(&self.refuses) {
             return Err(EngineError::Failed(Diagnostic::error(self.complaint.lock().unwrap().clone())));
+        }
+        if happens(&self.removes) {
+            return Ok(Pushed::Nothing);
         }
         if happens(&self.moves) {
             return Ok(Pushed::Another);

@@ -167,6 +167,8 @@ pub enum Pushed {
     Itself(String),
     /// Another one: somebody moved the reference meanwhile.
     Another,
+    /// Nothing: somebody removed the reference meanwhile, if only to move it.
+    Nothing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -110,31 +110,40 @@ fn an_internal_name_that_the_engine_lacks_is_asked_of_nobody() {
 }
 
 #[test]
-fn another_image_that_was_pushed_in_its_place_is_seen_and_pushed_over() {
+fn a_tag_that_is_removed_or_moved_before_its_push_is_set_and_pushed_again() {
     if is_missing("alpine:3.13") {
         return;
     }
     let (mut project, reference) = project();
     project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo a >/a\");\npush();\n");
-    // Between tag and push somebody gives the tag to another image, so often.
-    let often = Arc::new(AtomicU32::new(2));
+    // Between tag and push somebody removes the tag, or gives it to another image: so often, by turns.
+    let often = Arc::new(AtomicU32::new(4));
     let (left, taken) = (often.clone(), reference.clone());
     let door = Door::with_ear(&project, &[], move |request| {
         let is_push = request.starts_with("POST /images/") && request.contains("/push?");
-        if is_push && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-            docker(&["tag", "alpine:3.13", &taken]);
+        if !is_push {
+            return;
+        }
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(left) if left % 2 == 0 => _ = docker(&["rmi", &taken]),
+            Ok(_) => _ = docker(&["tag", "alpine:3.13", &taken]),
+            Err(_) => {}
         }
     });
     project.set("DOCKER_HOST", &door.host);
     let ran = project.f3s(&["run"]).ok();
     assert_eq!(ran.summary(), "built 1, pushed 1");
-    assert!(ran.err.contains("somebody gave its tag to another image"), "{}", ran.err);
+    // First the repository has nothing else, then what was pushed.
+    for told in ["somebody removed its tag", "somebody gave its tag to another image"] {
+        assert_eq!(ran.err.matches(told).count(), 2, "{}", ran.err);
+    }
     let ours = digest(&reference);
     assert!(ran.err.contains(&format!("pushed {reference}@{ours}")), "{}", ran.err);
 
     often.store(u32::MAX, Ordering::SeqCst);
     project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo b >/a\");\npush();\n");
-    let ran = project.f3s(&["run"]).fails(1, &["was not pushed: somebody gives that tag to another image"]);
+    let ran =
+        project.f3s(&["run"]).fails(1, &["was not pushed: somebody gives that tag to another image or removes it"]);
     let foreign = digest(&reference);
     assert!(foreign != ours && !ran.err.contains(&format!("@{foreign}")), "{}", ran.err);
     // It is not taken for pushed.

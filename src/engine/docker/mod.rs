@@ -260,7 +260,7 @@ impl Engine for Docker {
         };
         let transfer = self.transfer(reference, Some(events), "was not pushed");
         let pushed = async {
-            let digest = transfer.push(progress).await?;
+            let Some(digest) = transfer.push(progress).await? else { return Ok(Pushed::Nothing) };
             let image = self.client.inspect_image(id).await.map_err(failed)?;
             let is_itself = match self.is_podman().await {
                 true => self.client.inspect_image(&reference.to_string()).await.map_err(failed)?.id == image.id,

@@ -69,8 +69,9 @@ impl Transfer<'_> {
         self.run(&path, |_| {}).await
     }
 
-    /// Pushes the image and returns the manifest's digest; `progress` hears bytes done and bytes in all.
-    pub async fn push(&self, progress: impl Fn(u64, u64)) -> Result<String, EngineError> {
+    /// Pushes the image and returns the manifest's digest, or `None` where the engine has no image of that name; `progress`
+    /// hears bytes done and bytes in all.
+    pub async fn push(&self, progress: impl Fn(u64, u64)) -> Result<Option<String>, EngineError> {
         let path = format!("/images/{}/push?tag={}", self.reference.repository(), self.tag());
         let mut sizes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         let mut digest = None;
@@ -87,8 +88,16 @@ impl Transfer<'_> {
                 progress(done, all);
             }
         };
-        self.run(&path, hear).await?;
-        digest.ok_or_else(|| EngineError::Failed(Diagnostic::error("the engine pushed and named no digest")))
+        match self.run(&path, hear).await {
+            Err(EngineError::Failed(said) | EngineError::Refused(said)) if is_lacking(&said.message) => {
+                return Ok(None);
+            }
+            result => result?,
+        }
+        match digest {
+            Some(digest) => Ok(Some(digest)),
+            None => Err(EngineError::Failed(Diagnostic::error("the engine pushed and named no digest"))),
+        }
     }
 
     fn tag(&self) -> &str {
@@ -228,6 +237,14 @@ pub async fn log_in(address: &Address, credentials: &Credentials, registry: &str
         Ok((_, text)) => Err(failed(refusal(&text).trim().to_owned())),
         Err(error) => Err(EngineError::unreachable(&format!("the engine went away: {error}"))),
     }
+}
+
+/// What engines say of a push where they have no image of that name: none of that tag, or none of that repository.
+const LACKING: [&str; 2] = ["tag does not exist: ", "an image does not exist locally with the tag: "];
+
+fn is_lacking(said: &str) -> bool {
+    let lower = said.to_lowercase();
+    LACKING.iter().any(|words| lower.contains(words))
 }
 
 /// What engines say where a login is missing, wrong, or not enough.

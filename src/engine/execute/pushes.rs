@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::plan::{Mark, PlannedImage};
 use crate::recipe::ImageRef;
 
-/// So often another image is pushed under the reference before f3s gives up. Each try is short: the layers are there.
+/// So often somebody else moves the reference before f3s gives up. Each try is short: the layers are there.
 const MOVED: u32 = 8;
 
 impl<E: Engine> Run<'_, E> {
@@ -83,10 +83,16 @@ impl<E: Engine> Run<'_, E> {
                     let _ = self.events.send(Event::Pushed { image: name, reference: shown, digest, seconds });
                     return Ok(());
                 }
-                Ok(Pushed::Another) if moved + 1 == MOVED => return Err(EngineError::Failed(moved_away(reference))),
+                Ok(Pushed::Another | Pushed::Nothing) if moved + 1 == MOVED => {
+                    return Err(EngineError::Failed(moved_away(reference)));
+                }
                 Ok(Pushed::Another) => {
                     moved += 1;
                     again(attempt, "somebody gave its tag to another image, which was pushed instead".to_owned());
+                }
+                Ok(Pushed::Nothing) => {
+                    moved += 1;
+                    again(attempt, "somebody removed its tag before it was pushed".to_owned());
                 }
                 Err(error) => {
                     attempts.wait(self.engine, error, &self.stop, |because| again(attempt, because)).await?;
@@ -110,8 +116,10 @@ impl<E: Engine> Run<'_, E> {
 }
 
 fn moved_away(reference: &ImageRef) -> Diagnostic {
-    let error = format!("`{reference}` was not pushed: somebody gives that tag to another image again and again");
+    let error = format!(
+        "`{reference}` was not pushed: somebody gives that tag to another image or removes it, again and again"
+    );
     Diagnostic::error(error)
         .note("the registry may hold the other image under that tag now")
-        .hint("end what tags images so on this engine, and run f3s again")
+        .hint("end what tags or removes images so on this engine, and run f3s again")
 }

@@ -252,6 +252,13 @@ async fn another_image_that_was_pushed_instead_is_no_push() {
     always.moves.lock().unwrap().clear();
     let (outcome, _) = run(&always, options(1), &CancellationToken::new()).await;
     assert_eq!((outcome.errors.len(), pushes(&always)), (0, 9));
+
+    // A reference that is removed is moved, too: one limit for both.
+    let mixed = moving(99);
+    mixed.removes.lock().unwrap().insert("r.example.com/a:latest".to_owned(), 5);
+    let (outcome, _) = run(&mixed, options(1), &CancellationToken::new()).await;
+    assert_eq!((outcome.errors.len(), pushes(&mixed)), (1, 8));
+    assert!(outcome.errors[0].message.contains("or removes it"), "{:?}", outcome.errors);
 }
 
 #[tokio::test]
