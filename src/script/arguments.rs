@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use super::api::literal::Literal;
 use super::origin;
 use super::recorder::Recording;
 use crate::diagnostic::{Diagnostic, Origin, nearest};
@@ -13,6 +12,10 @@ use crate::pattern::Patterns;
 use crate::recipe::{StepKind, Timeout, Value};
 
 pub type Outcome<T> = Result<T, Box<EvalAltResult>>;
+
+/// What `literal()` returns.
+#[derive(Clone)]
+pub struct Literal(pub String);
 
 /// A host call that is running: whose name errors take, and where it stands.
 pub struct Call<'a, 'c> {

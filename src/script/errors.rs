@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::interpreter::{MAX_COLLECTION, MAX_STRING};
+use super::limits::{MAX_COLLECTION, MAX_STRING};
 use super::meter::{Excess, MAX_MEMORY};
 use super::origin::Definitions;
 use super::{library, origin};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::Setting;
 use super::recorder::Project;
+use super::request::Setting;
 use crate::diagnostic::Sources;
 use crate::digest;
 use crate::recipe::{ImageKey, Recipe};

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::evaluations::Evaluations;
-use super::interpreter::{Interpreter, STACK};
+use super::interpreter::Interpreter;
+use super::limits::STACK;
 use super::lint::Lint;
 use super::recorder::{Bindings, Project};
+use super::request::{Request, Setting};
 use super::selection::{self, RecipeFile};
-use super::{Request, Setting, library, meter};
+use super::{library, meter};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics, Origin, Place, Sources, nearest};
 use crate::recipe::{Family, ImageKey, Param, Recipe, Value};

@@ -6,7 +6,7 @@ use rhai::{AST, ASTNode, Expr, Position};
 
 use super::arguments::unknown_option;
 use super::reference::FunctionDoc;
-use super::{api, library, origin, reference};
+use super::{api, language, library, origin, reference};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 
 /// A script with more mistakes is no script; looking for what was meant takes time.
@@ -26,7 +26,7 @@ pub struct Lint {
 
 impl Lint {
     pub fn new() -> Lint {
-        let engine = super::interpreter::engine();
+        let engine = language::engine();
         let ours = reference::of_engine(&engine).into_iter().map(|doc| (doc.name.clone(), doc)).collect();
         let standard = engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true);
         let scripted = library::scripts(&engine).iter().flat_map(AST::iter_functions);

@@ -2,17 +2,21 @@
 
 mod api;
 mod arguments;
+mod compile;
 mod errors;
 mod evaluations;
 mod family;
 mod interpreter;
+mod language;
 mod library;
+mod limits;
 mod lint;
 mod meter;
 mod modules;
 mod origin;
 mod recorder;
 pub mod reference;
+mod request;
 mod selection;
 
 use std::sync::Arc;
@@ -23,24 +27,8 @@ use crate::recipe::Family;
 use crate::world::World;
 
 pub use evaluations::Evaluations;
+pub use request::{Request, Setting};
 pub use selection::{RecipeFile, recipe_files};
-
-/// What the user asked for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Request {
-    /// Paths relative to the project, recipe names or globs over names; empty for the whole family.
-    pub recipes: Vec<String>,
-    /// `--set [RECIPE.]NAME=VALUE`, in order; later ones win.
-    pub set: Vec<Setting>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Bind only this recipe's parameter.
-    pub recipe: Option<String>,
-    pub name: String,
-    pub value: String,
-}
 
 /// Evaluates the recipes that were asked for and those they rest on. The text of every script read is added to
 /// `sources`, also when it fails.

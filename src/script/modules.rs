@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use rhai::{AST, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::arguments::raise;
+use super::compile::compile;
 use super::errors::Many;
-use super::interpreter::Interpreter;
 use super::lint::Lint;
 use super::origin;
 use super::recorder::Recording;
@@ -123,7 +123,7 @@ impl ModuleResolver for ProjectModules {
             importing.push(file.clone());
         }
         self.recording.lock().sources.insert(file.as_str(), text.as_str());
-        let module = Interpreter::compile(engine, &self.lint, &file, &text)
+        let module = compile(engine, &self.lint, &file, &text)
             .map_err(|mistakes| {
                 let many = Many(Arc::new(mistakes));
                 EvalAltResult::ErrorRuntime(rhai::Dynamic::from(many), Position::NONE).into()

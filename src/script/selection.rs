@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use globset::Glob;
 
-use super::Request;
+use super::request::Request;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::path::ProjectPath;
 use crate::world::World;

@@ -2,9 +2,9 @@
 
 use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
 
-use super::{artifacts, literal, parameters, run, structure};
+use super::{artifacts, parameters, run, structure};
 use crate::diagnostic::Diagnostic;
-use crate::script::arguments::{Outcome, raise};
+use crate::script::arguments::{Literal, Outcome, raise};
 use crate::script::recorder::Recording;
 
 pub fn register(engine: &mut Engine) {
@@ -14,7 +14,7 @@ pub fn register(engine: &mut Engine) {
     refuse::<structure::StageHandle>(engine, "a stage", "`copy(.., #{ from: stage })` takes files from it");
     refuse::<structure::ImageHandle>(engine, "an image", "`copy(.., #{ from: image })` takes files from it");
     refuse::<parameters::Choices>(engine, "a list of choices", "`param(\"name\", one_of([..]))` returns one of them");
-    refuse::<literal::Literal>(engine, "a literal", "join first: `literal(\"a\" + b)`");
+    refuse::<Literal>(engine, "a literal", "join first: `literal(\"a\" + b)`");
     // Its name differs from run to run.
     refuse::<FnPtr>(engine, "a function", "call it");
     refuse_plus::<()>(engine, UNIT, NOTHING);

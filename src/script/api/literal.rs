@@ -4,11 +4,7 @@ use rhai::plugin::*;
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::diagnostic::Diagnostic;
-use crate::script::arguments::{Call, Outcome};
-
-/// What `literal()` returns.
-#[derive(Clone)]
-pub struct Literal(pub String);
+use crate::script::arguments::{Call, Literal, Outcome};
 
 /// The first `$NAME` or `${NAME}` of a text: what a Dockerfile would put a variable's value for.
 fn variable(text: &str) -> Option<&str> {

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position
 
 use crate::diagnostic::Diagnostic;
 use crate::script::arguments::{Outcome, raise};
-use crate::script::interpreter::{MAX_COLLECTION, MAX_STRING};
+use crate::script::limits::{MAX_COLLECTION, MAX_STRING};
 
 /// What Rhai itself raises for a value that is too large.
 fn too_large<T>(what: &str) -> Outcome<T> {

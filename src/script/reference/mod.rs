@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{api, interpreter, library};
+use super::{api, language, library};
 pub use definitions::definitions;
 pub use markdown::markdown;
 
@@ -36,7 +36,7 @@ pub struct FunctionDoc {
 
 /// All functions, sorted by name.
 pub fn functions() -> Vec<FunctionDoc> {
-    of_engine(&interpreter::engine())
+    of_engine(&language::engine())
 }
 
 /// The functions of an engine that bear documentation of f3s.

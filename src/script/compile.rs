@@ -1,0 +1,24 @@
+//! From a script's text to what can be run.
+
+use rhai::{AST, Engine};
+
+use super::errors;
+use super::limits::MAX_SCRIPT;
+use super::lint::{Lint, unterminated_comment};
+use crate::diagnostic::{Diagnostic, Place};
+
+/// Compiles and lints a script.
+pub fn compile(engine: &Engine, lint: &Lint, file: &str, text: &str) -> Result<AST, Vec<Diagnostic>> {
+    if text.len() > MAX_SCRIPT {
+        let message = format!("the script is {} KB long; the limit is {} KB", text.len() / 1000, MAX_SCRIPT / 1024);
+        let error = Diagnostic::error(message).at(Place::start_of(file));
+        return Err(vec![error.hint("move data into a file and `copy` it, or split the recipe")]);
+    }
+    if let Some(error) = unterminated_comment(file, text) {
+        return Err(vec![error]);
+    }
+    let mut ast = engine.compile(text).map_err(|error| vec![errors::of_parsing(file, text, &error)])?;
+    ast.set_source(file);
+    let mistakes = lint.examine(file, text, &ast);
+    if mistakes.is_empty() { Ok(ast) } else { Err(mistakes) }
+}
