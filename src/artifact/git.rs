@@ -114,11 +114,49 @@ impl Repository<'_> {
     }
 }
 
+/// What git tells its hooks of the repository that they run for (`git rev-parse --local-env-vars`, but for configuration, and
+/// more of that kind): a commit or a push may have started f3s, and its index is no place for other files.
+const OF_ANOTHER_REPOSITORY: [&str; 18] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_COMMON_DIR",
+    "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// What the user's configuration means for trees of his own. A relative `core.hooksPath` leads into the tree that was fetched,
+/// whose programs git would run; what goes on behind git's back writes into a folder that is about to be removed.
+const OWN_CONFIGURATION: [&str; 5] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+];
+
 async fn git(tree: &Path, words: &[&str], stall: Duration) -> Result<Output, Failure> {
     // ssh asks on the terminal, unless a program asks in its place.
     let asks = std::env::var_os("SSH_ASKPASS").is_some();
     let askpass = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")].into_iter().filter(|_| !asks);
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    for name in OF_ANOTHER_REPOSITORY {
+        command.env_remove(name);
+    }
+    let output = command
+        .args(OWN_CONFIGURATION.iter().flat_map(|setting| ["-c", setting]))
         .arg("-C")
         .arg(tree)
         .args(words)
@@ -128,8 +166,6 @@ async fn git(tree: &Path, words: &[&str], stall: Duration) -> Result<Output, Fai
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
         .env("GIT_HTTP_LOW_SPEED_TIME", stall.as_secs().to_string())
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
         .envs(askpass)
         .stdin(Stdio::null())
         .kill_on_drop(true)

@@ -137,6 +137,35 @@ fn a_source_tree_is_fetched_again_when_its_server_fails() {
 }
 
 #[test]
+fn a_fetch_within_a_hook_of_git_leaves_that_repository_alone_and_runs_no_hook() {
+    let mut project = Project::new();
+    let from = url("github.com/8710925/reporter");
+    project.recipe("a", &format!("base(\"scratch\");\nunpack(git(\"{from}\"), \"/src\");\n"));
+    let at = |name: &str| project.path().join(name).display().to_string();
+    // What a hook of a commit or a push finds in its environment.
+    let variables = [
+        ("GIT_DIR", at("hooked")),
+        ("GIT_INDEX_FILE", at("hooked-index")),
+        ("GIT_OBJECT_DIRECTORY", at("hooked-objects")),
+        ("GIT_QUARANTINE_PATH", at("hooked-objects")),
+        ("GIT_DEFAULT_HASH", "sha256".to_owned()),
+        // A user's hooks are for his own trees: relative, the folder lies in the one that was fetched.
+        ("GIT_CONFIG_COUNT", "1".to_owned()),
+        ("GIT_CONFIG_KEY_0", "core.hooksPath".to_owned()),
+        ("GIT_CONFIG_VALUE_0", at("hooks")),
+    ];
+    let ran = at("hooked-checkout");
+    project.file("hooks/post-checkout", &format!("#!/bin/sh\ntouch {ran}\n"));
+    let hook = project.path().join("hooks/post-checkout");
+    std::fs::set_permissions(hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    variables.iter().for_each(|(name, value)| project.set(name, value));
+    project.f3s(&["build"]).ok();
+    let left = std::fs::read_dir(project.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("hooked")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn ctrl_c_ends_a_download_and_keeps_no_half_of_it() {
     // From a server that is slow, and from one that has sent some bytes and says nothing more.
     for how in ["slow", "stall"] {
