@@ -65,6 +65,8 @@ pub struct PlannedImage {
     pub context: Context,
     /// Images of registries that must be on the engine before the build.
     pub external: Vec<ImageRef>,
+    /// Those of them that the engine has, with the ids that the fingerprint is made of.
+    pub found: Vec<(ImageRef, String)>,
     /// The images of registries that a stage rests on, and the line that says so.
     pub bases: Vec<(ImageRef, Origin)>,
     pub artifacts: Vec<Artifact>,

@@ -221,6 +221,7 @@ impl Planner<'_> {
             steps,
             dockerfile,
             context,
+            found: known.into_iter().filter_map(|(image, id)| Some((image, id?))).collect(),
             external,
             bases: recipe.external_bases().map(|(image, origin)| (image.clone(), origin.clone())).collect(),
             artifacts: recipe.artifacts().into_iter().cloned().collect(),

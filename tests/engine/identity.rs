@@ -229,3 +229,45 @@ fn of_two_versions_that_were_made_to_look_alike_each_is_built() {
         assert_eq!(project.sh("a", "cat /data"), content);
     }
 }
+
+#[test]
+fn a_base_that_becomes_another_image_before_the_build_makes_no_image_of_that_version() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    // A tag of the test's own, and another image that will get it.
+    let base = format!("f3s-moves/{}:1", project.prefix);
+    project.recipe("other", "base(\"alpine:3.13\");\nwrite(\"/other\", \"x\");\n");
+    project.f3s(&["build"]).ok();
+    let other = project.id("other");
+    project.recipe("app", &format!("base(\"{base}\");\nwrite(\"/app\", \"x\");\n"));
+    project.recipe("parent", "base(\"alpine:3.13\");\nwrite(\"/parent\", \"x\");\n");
+    project.recipe("child", "base(\"@parent\");\nwrite(\"/child\", \"x\");\n");
+    docker(&["tag", "alpine:3.13", &base]);
+    project.f3s(&["build", &project.image("parent")]).ok();
+    let parent = tags(&project, &format!("f3s.invalid/{}:", project.image("parent"))).remove(0);
+    let right = [(base.clone(), "alpine:3.13".to_owned()), (parent.clone(), project.id("parent"))];
+    let taken = right.clone().map(|(name, _)| name);
+    let moving = Arc::new(AtomicBool::new(true));
+    let still = moving.clone();
+    let door = Door::with_ear(&project, &[], move |request| {
+        if request.starts_with("POST /session") && still.load(Ordering::SeqCst) {
+            taken.iter().for_each(|name| _ = docker(&["tag", &other, name]));
+        }
+    });
+    project.set("DOCKER_HOST", &door.host);
+    for (image, ground) in [("app", &base), ("child", &parent)] {
+        right.iter().for_each(|(name, id)| _ = docker(&["tag", id, name]));
+        let words = format!("`{ground}` became another image while `{}` was built on it", project.image(image));
+        project.f3s(&["build", &project.image(image)]).fails(1, &[&words, "run f3s again"]);
+        right.iter().for_each(|(name, id)| _ = docker(&["tag", id, name]));
+        assert_eq!(tags(&project, &format!("f3s.invalid/{}:", project.image(image))), [""; 0]);
+    }
+    moving.store(false, Ordering::SeqCst);
+    project.f3s(&["build"]).ok();
+    for image in ["app", "child"] {
+        assert_eq!(project.sh(image, "ls /other 2>/dev/null || echo none"), "none", "{image}");
+    }
+    docker(&["rmi", &base]);
+}

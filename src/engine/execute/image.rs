@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 
-use super::{Course, Done, ExecuteOptions, Flights, Landed, Made, Run};
+use super::{Course, Done, ExecuteOptions, Flights, Grounds, Landed, Made, Run};
 use crate::artifact::Store;
 use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
@@ -25,6 +25,7 @@ pub struct Maker<E> {
     events: Events,
     flights: Flights,
     image: PlannedImage,
+    grounds: Grounds,
     course: Course,
 }
 
@@ -37,6 +38,7 @@ impl<E: Engine> Maker<E> {
             events: run.events.clone(),
             flights: run.flights.clone(),
             image: image.clone(),
+            grounds: run.grounds(image),
             course,
         }
     }
@@ -95,7 +97,9 @@ impl<E: Engine> Maker<E> {
     async fn build(&self, artifacts: &ArtifactFiles) -> Result<Built, EngineError> {
         let no_cache = self.options.force && self.image.asked;
         let options = BuildOptions { no_cache, ..self.options.build.clone() };
-        self.engine.build(&self.image, artifacts, &options, &self.events, &self.course.stop).await
+        let built = self.engine.build(&self.image, artifacts, &options, &self.events, &self.course.stop).await?;
+        self.grounds.confirm(&self.engine, &self.image).await?;
+        Ok(built)
     }
 
     /// Waits for the image's artifacts and packs them for its context.

@@ -3,6 +3,7 @@
 mod bases;
 mod downloads;
 mod flight;
+mod grounds;
 mod image;
 mod lost;
 mod pushes;
@@ -26,6 +27,7 @@ use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
 pub use flight::Flights;
 use flight::{Course, Done, Landed, Made};
+use grounds::Grounds;
 use image::Maker;
 pub use lost::lost;
 
@@ -172,6 +174,12 @@ impl<E: Engine> Run<'_, E> {
             Done::Tagged => self.count(|summary| summary.tagged += 1),
         }
         Ok(())
+    }
+
+    /// What an image is built on, when all of that is there.
+    fn grounds(&self, image: &PlannedImage) -> Grounds {
+        let parent = |index: &usize| Some((self.plan.images[*index].internal.clone(), self.ids[*index].get()?.clone()));
+        Grounds::of(image, image.parents.iter().filter_map(parent))
     }
 
     /// True when every image that was asked for is there.
