@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::Login;
@@ -68,7 +69,7 @@ pub fn of_variable(text: &str) -> Result<BTreeMap<String, Login>, String> {
     struct Auth {
         auth: String,
     }
-    let variable: Variable = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let variable: Variable = serde_json::from_str(text).map_err(|error| described(&error))?;
     let login = |(registry, Auth { auth }): (String, Auth)| {
         let entry = Entry { auth, ..Entry::default() };
         let login = entry.login().map_err(|error| format!("the login of `{registry}`: {error}"))?;
@@ -100,11 +101,24 @@ fn decoded(auth: &str) -> Option<(String, String)> {
     Some((user.to_owned(), secret.trim_matches('\0').to_owned()))
 }
 
+/// What is wrong with a configuration, without what stands there: it may be a password in the wrong place.
+pub fn described(error: &serde_json::Error) -> String {
+    let wrong = match error.classify() {
+        Category::Data => "a value of another kind than docker reads there",
+        Category::Syntax | Category::Io => "no JSON",
+        Category::Eof => "it ends too early",
+    };
+    match (error.line(), error.column()) {
+        (0, _) => wrong.to_owned(),
+        (line, column) => format!("{wrong}, at line {line} column {column}"),
+    }
+}
+
 /// The first value of a text, which may be empty.
 fn first_object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::Deserializer::from_slice(bytes).into_iter::<Option<Map<String, Value>>>().next() {
         None => Ok(Map::new()),
-        Some(first) => first.map(Option::unwrap_or_default).map_err(|error| error.to_string()),
+        Some(first) => first.map(Option::unwrap_or_default).map_err(|error| described(&error)),
     }
 }
 
@@ -128,7 +142,7 @@ fn entries(object: &Map<String, Value>) -> Result<BTreeMap<String, Entry>, Strin
 fn field<T: DeserializeOwned>(object: &Map<String, Value>, name: &str) -> Result<Option<T>, String> {
     let mut values = object.iter().filter(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null());
     let Some((_, value)) = values.next_back() else { return Ok(None) };
-    serde_json::from_value(value.clone()).map(Some).map_err(|error| format!("`{name}`: {error}"))
+    serde_json::from_value(value.clone()).map(Some).map_err(|error| format!("`{name}`: {}", described(&error)))
 }
 
 /// Keys are written as `host`, `https://host`, `https://host/v1/` or `host/path`.

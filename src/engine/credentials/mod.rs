@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::folders;
@@ -26,6 +26,12 @@ const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 const HELPER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads `config.json` anew for every question: `docker login` may happen while f3s runs.
+/// Letters of what a helper says of its failure.
+const SHOWN: usize = 1000;
+
+/// Bytes; logins are a line of JSON.
+const LONGEST_ANSWER: u64 = 1 << 20;
+
 #[derive(Clone, Debug)]
 pub struct Credentials {
     folder: Option<PathBuf>,
@@ -144,7 +150,7 @@ async fn ask(program: &str, registry: &str, patience: Duration) -> io::Result<Op
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
@@ -152,22 +158,33 @@ async fn ask(program: &str, registry: &str, patience: Duration) -> io::Result<Op
         // A helper that knows at once may not read.
         let _ = stdin.write_all(registry.as_bytes()).await;
     }
+    let stdout = child.stdout.take().expect("piped");
+    let answer = async {
+        let mut answer = Vec::new();
+        stdout.take(LONGEST_ANSWER + 1).read_to_end(&mut answer).await?;
+        let is_too_long = answer.len() as u64 > LONGEST_ANSWER;
+        // It is ended when it is dropped.
+        let status = if is_too_long { None } else { Some(child.wait().await?) };
+        Ok((status, answer))
+    };
     // One that waits for a password where nobody sees it asking would wait for ever.
-    let output = tokio::time::timeout(patience, child.wait_with_output()).await.map_err(|_| {
+    let answered = tokio::time::timeout(patience, answer).await.map_err(|_| {
         let seconds = patience.as_secs();
         io::Error::new(io::ErrorKind::TimedOut, format!("`{program} get` did not answer within {seconds} seconds"))
     })?;
-    let output = output.map_err(failed)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let (status, answer) = answered.map_err(failed)?;
+    let Some(status) = status else { return Err(io::Error::other(format!("`{program} get` prints more than 1 MiB"))) };
+    if !status.success() {
+        let said: String = String::from_utf8_lossy(&answer).trim().chars().take(SHOWN).collect();
         // The helpers' protocol: this very sentence, on standard output, says that there is none.
         if said.contains("credentials not found") {
             return Ok(None);
         }
         return Err(io::Error::other(format!("`{program} get` failed for `{registry}`: {said}")));
     }
-    let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
-        .map_err(|error| io::Error::other(format!("`{program} get` printed no login: {error}")))?;
+    let answer: HelperAnswer = serde_json::from_slice(&answer).map_err(|error| {
+        io::Error::other(format!("`{program} get` printed no login: {}", config::described(&error)))
+    })?;
     Ok(Some(match answer.username.as_str() {
         "<token>" => Login::IdentityToken(answer.secret),
         _ => Login::Password { user: answer.username, secret: answer.secret },

@@ -93,3 +93,39 @@ fn the_header_is_url_safe() {
     let header = login.header("r");
     assert!(!header.contains(['+', '/']), "{header}");
 }
+
+#[tokio::test]
+async fn a_helper_that_prints_without_end_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("docker-credential-loud");
+    std::fs::write(&program, "#!/bin/sh\nexec yes\n").unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let error = ask(program.to_str().unwrap(), "r", HELPER_PATIENCE).await.unwrap_err().to_string();
+    assert!(error.ends_with("prints more than 1 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn no_complaint_shows_a_password_that_stands_in_the_wrong_place() {
+    let secret = "aHVudGVyMg==";
+    let places = [
+        r#""SECRET""#,
+        r#"{"auths": "SECRET"}"#,
+        r#"{"auths": {"r": "SECRET"}}"#,
+        r#"{"auths": {"r": {"auth": ["SECRET"]}}}"#,
+        r#"{"auths": {"r": {"SECRET": 1}}}"#,
+        r#"{"auths": {"r": {"auth": "SECRET"}}}"#,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("docker-credential-odd");
+    for text in places.map(|text| text.replace("SECRET", secret)) {
+        let (_folder, both) = credentials(&text, Some(&text));
+        let complaints = [both.complaint(), both.of_registry("r").await.err().map(|error| error.to_string())];
+        assert!(complaints.iter().any(Option::is_some), "{text}");
+        std::fs::write(&program, format!("#!/bin/sh\necho '{text}'\n")).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let of_helper = ask(program.to_str().unwrap(), "r", HELPER_PATIENCE).await.unwrap_err().to_string();
+        for complaint in complaints.into_iter().flatten().chain([of_helper]) {
+            assert!(!complaint.contains(secret), "{complaint}");
+        }
+    }
+}
