@@ -8,7 +8,8 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, mark) in text.match_indices("://") {
         let start = at + mark.len();
-        let ends = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\()[]{}|".contains(c);
+        // Passwords may hold quotes and parentheses of the sub-delimiters.
+        let ends = |c: char| c.is_whitespace() || c.is_control() || "/?#\"`<>\\[]{}|".contains(c);
         // A host in brackets ends the search, and comes behind the `@`.
         let end = text[start..].find(ends).map_or(text.len(), |end| start + end);
         let Some(user_end) = text[start..end].rfind('@').map(|at| start + at) else { continue };
@@ -24,6 +25,11 @@ fn passwords(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+fn is_variable(text: &str) -> bool {
+    let is_name = |name: &str| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+    text.strip_prefix('$').is_some_and(|name| !name.starts_with(|c: char| c.is_ascii_digit()) && is_name(name))
 }
 
 fn ends_with(text: &str, scheme: &str) -> bool {
@@ -43,7 +49,7 @@ pub fn starred(text: &str) -> String {
 
 fn replaced(text: &str, by: impl Fn(&str) -> String) -> String {
     let (mut replaced, mut done) = (String::with_capacity(text.len()), 0);
-    let is_one = |range: &Range<usize>| !range.is_empty() && !text[range.clone()].starts_with('$');
+    let is_one = |range: &Range<usize>| !range.is_empty() && !is_variable(&text[range.clone()]);
     for range in passwords(text).into_iter().filter(is_one) {
         replaced.push_str(&text[done..range.start]);
         replaced.push_str(&by(&text[range.clone()]));
@@ -71,6 +77,11 @@ mod tests {
                 "docker-image://alpine:3.13@sha256:0123 https://$TOKEN@h",
             ),
             ("://@", "://@"),
+            ("`https://me:ge(he)im@h/x` (https://me:'pw'!$@h)", "`https://me:***@h/x` (https://me:***@h)"),
+            (
+                "https://me:$3cret@h https://me:$ec-ret@h https://me:$TOKEN@h",
+                "https://me:***@h https://me:***@h https://me:$TOKEN@h",
+            ),
         ] {
             assert_eq!(hidden(text), shown);
         }
