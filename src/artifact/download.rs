@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,8 @@ impl Download {
         let (url, from) = (shown(&self.url), self.from()?);
         let this = Arc::new(self);
         let partial = Partial { file: partial.to_owned() };
-        let attempt = || this.attempt(&url, &from, &partial, start + this.timeout, events, cancel);
+        let furthest = Arc::default();
+        let attempt = || this.attempt(&url, (&from, &partial, &furthest), start + this.timeout, events, cancel);
         let fetched = match tokio::time::timeout(this.timeout, retried(&url, events, cancel, attempt)).await {
             Ok(fetched) => fetched,
             Err(_) => Err(this.took_too_long(&url)),
@@ -85,8 +86,7 @@ impl Download {
     async fn attempt(
         self: &Arc<Self>,
         url: &str,
-        from: &Url,
-        partial: &Partial,
+        (from, partial, furthest): (&Url, &Partial, &Arc<AtomicU64>),
         end: Instant,
         events: &Events,
         cancel: &CancellationToken,
@@ -95,11 +95,12 @@ impl Download {
         let shared = Abandoned(Arc::new(Shared::default()));
         let work = {
             let (this, from, partial, shared) = (self.clone(), from.clone(), partial.clone(), shared.0.clone());
-            let shown = shown(&self.from);
+            let (shown, furthest) = (shown(&self.from), furthest.clone());
             tokio::task::spawn_blocking(move || {
                 let left = end.saturating_duration_since(Instant::now());
                 let request = Request { url: &from, shown: &shown, logins: &this.logins, stall: this.stall, left };
-                Transfer { request, expected: &this.expected, partial: &partial, shared: &shared }.run()
+                let (expected, partial, shared, furthest) = (&this.expected, &partial, &*shared, &*furthest);
+                Transfer { request, expected, partial, shared, furthest }.run()
             })
         };
         tokio::pin!(work);

@@ -114,6 +114,8 @@ pub struct Transfer<'a> {
     pub expected: &'a Expected,
     pub partial: &'a Partial,
     pub shared: &'a Shared,
+    /// How far the attempts before this one came.
+    pub furthest: &'a AtomicU64,
 }
 
 impl Transfer<'_> {
@@ -170,10 +172,11 @@ impl Transfer<'_> {
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 128 * 1024];
         let mut bytes = offset;
+        // One that begins anew every time gets nowhere, however much it sends.
         let cut = |bytes: u64, why: String| Failure::Passing {
             because: format!("cut off after {bytes} {why}"),
             after: None,
-            advanced: bytes - offset >= ADVANCE,
+            advanced: bytes >= self.furthest.fetch_max(bytes, Ordering::Relaxed) + ADVANCE,
         };
         loop {
             let read = body.read(&mut buffer).map_err(|error| cut(bytes, format!("bytes: {error}")))?;

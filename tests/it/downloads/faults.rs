@@ -177,3 +177,18 @@ fn an_archive_that_does_not_end_properly_is_not_kept() {
     assert!(error.contains("nothing of `file` is left") && !error.contains("not kept"), "{error}");
     assert!(project.names("blobs").contains(&f3s::digest::of(whole_archive)));
 }
+
+#[test]
+fn a_server_that_cuts_off_the_same_part_again_and_again_is_given_up() {
+    let half = vec![b'x'; 2 << 20];
+    let server = Server::start(move |_, stream| {
+        head(stream, "200 OK", &format!("Content-Length: {}\r\n", 2 * half.len()));
+        let _ = stream.write_all(&half);
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let mut file = download(&server.url);
+    // Long enough for the few attempts; it never gets farther than the first.
+    file.limits.timeout = Some(120);
+    let error = Project::new(cache.path()).fetch(&file).error();
+    assert!(error.contains("cut off after 2097152 ") && error.contains("tried 5 times"), "{error}");
+}
