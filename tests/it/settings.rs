@@ -84,6 +84,19 @@ fn a_file_of_another_owner_is_refused_unless_the_user_names_it() {
 }
 
 #[test]
+fn a_link_of_another_owner_to_settings_of_ones_own_is_refused() {
+    let folder = project();
+    let link = folder.path().join("f3s.toml");
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/f3s.toml"), "recipes = [\"project/scripts/*.rhai\"]\n").unwrap();
+    std::os::unix::fs::symlink("other/f3s.toml", &link).unwrap();
+    assert!(f3s(folder.path(), &[], &["check"]).status.success());
+    if std::os::unix::fs::lchown(&link, Some(65_534), None).is_ok() {
+        fails(&f3s(folder.path(), &[], &["check"]), 3, &["is a link of another user, who has the number 65534"]);
+    }
+}
+
+#[test]
 fn scripts_of_another_owner_in_a_folder_above_are_not_the_project() {
     let folder = project();
     let scripts = folder.path().join("scripts");

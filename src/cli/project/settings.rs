@@ -130,6 +130,11 @@ fn text_in_project(root: &Path) -> Result<String, Diagnostic> {
         let why = format!("is a link that leaves the project: it leads to `{}`", resolved.display());
         return Err(refused(why).hint(name_it));
     }
+    // Whoever makes a link chooses what it leads to: in a folder of many, to settings of the user's for another project.
+    let link = file.symlink_metadata().map_err(unreadable)?;
+    if !is_trusted(&link) {
+        return Err(refused(format!("is a link of another user, who has the number {}", link.uid())).hint(name_it));
+    }
     // A pipe would be waited for.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = OpenOptions::new();

@@ -4,7 +4,8 @@ mod context;
 mod lock;
 mod private;
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::EngineError;
 use super::credentials::Credentials;
@@ -112,5 +113,29 @@ fn usual_sockets() -> Vec<PathBuf> {
         Some(PathBuf::from("/run/podman/podman.sock")),
         of_user("podman/podman.sock"),
     ];
-    all.into_iter().flatten().filter(|socket| socket.exists()).collect()
+    all.into_iter().flatten().filter(|socket| is_trusted(socket)).collect()
+}
+
+/// True for a socket of the user's or of root's: XDG_RUNTIME_DIR outlives `su`, and an engine gets logins and secrets.
+fn is_trusted(socket: &Path) -> bool {
+    let owner = socket.metadata().map(|metadata| metadata.uid());
+    owner.is_ok_and(|owner| owner == 0 || owner == rustix::process::geteuid().as_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_of_another_user_is_no_usual_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        assert!(!is_trusted(&socket));
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(is_trusted(&socket));
+        // Nobody but root gives files away.
+        if std::os::unix::fs::chown(&socket, Some(65_534), None).is_ok() {
+            assert!(!is_trusted(&socket));
+        }
+    }
 }
