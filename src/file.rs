@@ -21,10 +21,18 @@ pub fn open(path: &Path) -> io::Result<File> {
     if kind.is_file() || kind.is_dir() { Ok(file) } else { Err(no_file()) }
 }
 
+/// Bytes of the longest text that is held whole. A file with holes costs a project nothing, and whoever reads it all he has.
+const LONGEST: u64 = 4 << 20;
+
 /// As `std::fs::read`, of a regular file.
+///
+/// Errors: as `open`; `FileTooLarge` for one of more than 4 MiB.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    open(path)?.read_to_end(&mut content)?;
+    open(path)?.take(LONGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LONGEST {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it has more than 4 MiB"));
+    }
     Ok(content)
 }
 
@@ -48,5 +56,7 @@ mod tests {
         }
         assert_eq!(read(Path::new("/dev/null")).unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(read(&path("file")).unwrap(), b"text");
+        File::create(path("holes")).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read(&path("holes")).unwrap_err().kind(), ErrorKind::FileTooLarge);
     }
 }

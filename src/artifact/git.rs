@@ -1,14 +1,14 @@
 //! Fetching a source tree with the host's `git`, which knows the user's credentials, proxies and keys.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::archive;
+use super::git_program::{Git, Said};
 use super::retry::{Failure, retried};
+use super::transfer::shown_size;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
 use crate::event::{Event, Events};
@@ -22,7 +22,12 @@ pub struct Repository<'a> {
     pub reference: Option<&'a str>,
     pub timeout: Duration,
     pub stall: Duration,
+    /// Bytes that its history may have, and its files.
+    pub limit: u64,
 }
+
+/// Files of a tree: as many as an archive may have.
+const MOST_FILES: u64 = 1_000_000;
 
 /// Writes the work tree, as a tar without `.git`, to `target` and returns its SHA-256. `work` is a folder for
 /// temporary files.
@@ -89,105 +94,67 @@ fn no_repository(Repository { url, from, .. }: &Repository) -> Diagnostic {
 
 impl Repository<'_> {
     async fn check_out(&self, tree: &Path) -> Result<(), Failure> {
-        let (url, git) = (self.from, async |words: &[&str]| git(tree, words, self.stall).await);
-        git(&["init", "--quiet"]).await.and_then(|output| succeeded(url, &output))?;
-        let wanted = self.reference.unwrap_or("HEAD");
-        let shallow = git(&["fetch", "--quiet", "--depth", "1", "--", url, wanted]).await?;
-        if !shallow.status.success() {
-            // Plain file servers cannot give a part of the history, and some servers give no commit by its name.
-            let all =
-                ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD"];
-            let full = git(&[&["fetch", "--quiet", "--", url][..], &all].concat()).await?;
-            succeeded(url, &full)?;
-            let names = [format!("refs/remotes/origin/{wanted}"), wanted.to_owned()];
-            for name in &names {
-                let found = git(&["checkout", "--quiet", "--detach", name]).await?;
-                if found.status.success() {
-                    return Ok(());
-                }
-            }
-            let url = shown(url);
-            let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
-            return Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))));
+        let git = Git { tree, stall: self.stall, limit: self.limit };
+        let (url, wanted) = (self.from, self.reference.unwrap_or("HEAD"));
+        git.run(&["init", "--quiet"]).await.and_then(|said| self.succeeded(&said))?;
+        let shallow = git.run(&["fetch", "--quiet", "--depth", "1", "--", url, wanted]).await?;
+        if shallow.succeeded {
+            self.is_bounded(&git, "FETCH_HEAD").await?;
+            return git
+                .run(&["checkout", "--quiet", "--detach", "FETCH_HEAD"])
+                .await
+                .and_then(|said| self.succeeded(&said));
         }
-        git(&["checkout", "--quiet", "--detach", "FETCH_HEAD"]).await.and_then(|output| succeeded(url, &output))
+        // Plain file servers cannot give a part of the history, and some servers give no commit by its name.
+        let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/remotes/origin/HEAD"];
+        let full = git.run(&[&["fetch", "--quiet", "--", url][..], &all].concat()).await?;
+        self.succeeded(&full)?;
+        for name in [format!("refs/remotes/origin/{wanted}"), wanted.to_owned()] {
+            if self.is_bounded(&git, &name).await?
+                && git.run(&["checkout", "--quiet", "--detach", &name]).await?.succeeded
+            {
+                return Ok(());
+            }
+        }
+        let url = shown(url);
+        let error = Diagnostic::error(format!("`{url}` has no branch, tag or commit `{wanted}`"));
+        Err(Failure::Final(error.hint(format!("`git ls-remote {url}` shows what it has"))))
     }
-}
 
-/// What git tells its hooks of the repository that they run for (`git rev-parse --local-env-vars`, but for configuration, and
-/// more of that kind): a commit or a push may have started f3s, and its index is no place for other files.
-const OF_ANOTHER_REPOSITORY: [&str; 18] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_ATTR_SOURCE",
-    "GIT_COMMON_DIR",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_QUARANTINE_PATH",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-];
-
-/// What the user's configuration means for trees of his own. A relative `core.hooksPath` leads into the tree that was fetched,
-/// whose programs git would run; what goes on behind git's back writes into a folder that is about to be removed.
-const OWN_CONFIGURATION: [&str; 5] = [
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "submodule.recurse=false",
-];
-
-async fn git(tree: &Path, words: &[&str], stall: Duration) -> Result<Output, Failure> {
-    // ssh asks on the terminal, unless a program asks in its place.
-    let asks = std::env::var_os("SSH_ASKPASS").is_some();
-    let askpass = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")].into_iter().filter(|_| !asks);
-    let mut command = Command::new("git");
-    for name in OF_ANOTHER_REPOSITORY {
-        command.env_remove(name);
+    /// True for a commit whose files are within bounds, before any is written: trees that name one another make files without
+    /// number of a few bytes. False when there is no such commit.
+    async fn is_bounded(&self, git: &Git<'_>, commit: &str) -> Result<bool, Failure> {
+        let Some(size) = git.size_of(commit, MOST_FILES).await? else { return Ok(false) };
+        let wrong = if size.files > MOST_FILES {
+            format!("it has more than {MOST_FILES} files")
+        } else if size.bytes > self.limit {
+            format!("its files have more than {}", shown_size(self.limit))
+        } else {
+            return Ok(true);
+        };
+        Err(Failure::Final(self.too_large(&wrong)))
     }
-    let output = command
-        .args(OWN_CONFIGURATION.iter().flat_map(|setting| ["-c", setting]))
-        .arg("-C")
-        .arg(tree)
-        .args(words)
-        // Neither `ext::`, which is a command, nor files of this machine, whatever configuration git reads.
-        .env("GIT_ALLOW_PROTOCOL", REPOSITORY_SCHEMES.join(":"))
-        // A question nobody sees would wait for ever, and so would a server that sends nothing.
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
-        .env("GIT_HTTP_LOW_SPEED_TIME", stall.as_secs().to_string())
-        .envs(askpass)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    output.await.map_err(|error| {
-        let error = Diagnostic::error(format!("`git` cannot be run: {error}"));
-        Failure::Final(error.hint("`git()` needs git on this machine: install it"))
-    })
-}
 
-fn succeeded(url: &str, output: &Output) -> Result<(), Failure> {
-    if output.status.success() {
-        return Ok(());
+    fn too_large(&self, why: &str) -> Diagnostic {
+        Diagnostic::error(format!("`{}` cannot be fetched: {why}", shown(self.url)))
+            .hint("more bytes are allowed by `limit` of `[downloads]` in `f3s.toml`")
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().replace(url, &shown(url));
-    let lower = said.to_lowercase();
-    if PASSING.iter().any(|words| lower.contains(words)) {
-        return Err(Failure::passing(said));
+
+    fn succeeded(&self, said: &Said) -> Result<(), Failure> {
+        if said.succeeded {
+            return Ok(());
+        }
+        if said.is_over_limit() {
+            return Err(Failure::Final(self.too_large(&format!("it is larger than {}", shown_size(self.limit)))));
+        }
+        let url = shown(self.from);
+        let text = said.text.replace(self.from, &url);
+        let lower = text.to_lowercase();
+        if PASSING.iter().any(|words| lower.contains(words)) {
+            return Err(Failure::passing(text));
+        }
+        Err(Failure::Final(Diagnostic::error(format!("`{url}` cannot be fetched")).note(format!("git says:\n{text}"))))
     }
-    Err(Failure::Final(
-        Diagnostic::error(format!("`{}` cannot be fetched", shown(url))).note(format!("git says:\n{said}")),
-    ))
 }
 
 /// What git says when trying again may help.

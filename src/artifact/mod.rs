@@ -5,6 +5,7 @@ mod blobs;
 mod clearing;
 mod download;
 mod git;
+mod git_program;
 mod living;
 mod locks;
 mod logins;

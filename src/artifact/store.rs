@@ -122,7 +122,8 @@ impl Store {
             }
             ArtifactSource::Git { url, reference } => {
                 let (reference, work) = (reference.as_deref(), self.living.work());
-                let repository = Repository { url, from: &from, reference, timeout, stall };
+                let limit = self.bounds.limit.0;
+                let repository = Repository { url, from: &from, reference, timeout, stall, limit };
                 let target = work.join(&key);
                 let digest = git::fetch(&repository, work, &target, events, cancel).await?;
                 self.keep(target, &digest).await?;

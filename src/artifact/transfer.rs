@@ -245,7 +245,7 @@ fn validator(response: &Response<Body>) -> Option<String> {
     strong.or_else(|| header(response.headers(), "last-modified")).map(str::to_owned)
 }
 
-fn shown_size(bytes: u64) -> String {
+pub fn shown_size(bytes: u64) -> String {
     match bytes {
         bytes if bytes >= 1 << 30 && bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
         bytes if bytes >= 1_000_000 => format!("{} MB", bytes / 1_000_000),

@@ -4,6 +4,7 @@ mod addresses;
 mod bounds;
 mod faults;
 mod origins;
+mod repositories;
 mod resumed;
 mod server;
 mod stored;
