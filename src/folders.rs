@@ -11,6 +11,8 @@ use crate::diagnostic::Diagnostic;
 /// The name of f3s's folder within those of the XDG base directory specification.
 const NAME: &str = "f3s";
 
+const WRITABLE_BY_ALL: u32 = 0o002;
+
 /// Group and others may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
@@ -82,11 +84,43 @@ impl Base {
 pub fn make(folder: &Path) -> io::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     match made {
-        Ok(()) => examine(folder),
+        Ok(()) => examine_way(folder).and_then(|()| examine(folder)),
         // What stands in its place says more.
         Err(error) if std::fs::symlink_metadata(folder).is_ok() => examine(folder).and(Err(error)),
         Err(error) => Err(io::Error::new(error.kind(), format!("`{}` cannot be made: {error}", folder.display()))),
     }
+}
+
+/// What stands in a folder where everybody may make something, such as `/tmp`, may have been made by somebody else a moment
+/// ago: he could put anything in the place of what lies in it.
+///
+/// Errors: `PermissionDenied` when such a folder on the way is neither the user's nor root's.
+fn examine_way(folder: &Path) -> io::Result<()> {
+    let user = rustix::process::geteuid().as_raw();
+    for (folder, above) in folder.ancestors().zip(folder.ancestors().skip(1)) {
+        let owner = std::fs::symlink_metadata(folder)?.uid();
+        if std::fs::metadata(above)?.mode() & WRITABLE_BY_ALL != 0 && owner != user && owner != 0 {
+            let shown = folder.display();
+            let wrong = format!("`{shown}` belongs to another user: its owner has the number {owner}, you have {user}");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, wrong));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file that is trusted for the folder that it lies in: `None` where there is none. The folder is looked at
+/// afterwards: what was read was in it.
+///
+/// Errors: as those of `examine`; a file that cannot be read.
+pub fn read(file: &Path) -> io::Result<Option<String>> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let folder = file.parent().unwrap_or(file);
+    examine_way(folder).and_then(|()| examine(folder))?;
+    Ok(Some(text))
 }
 
 /// Errors: `NotFound`; `PermissionDenied` when it is no folder, a link, somebody else's, or others can write into it.
@@ -192,6 +226,29 @@ mod tests {
             Ok(()) => is_refused(&folder, "belongs to another user"),
             // Nobody but root gives folders away; what root owns will do.
             Err(_) => is_refused(Path::new("/usr"), "belongs to another user"),
+        }
+    }
+
+    #[test]
+    fn what_somebody_makes_first_where_everybody_may_is_not_built_upon() {
+        let above = tempfile::tempdir().unwrap();
+        set_mode(above.path(), 0o1777);
+        let (theirs, own) = (above.path().join("f3s"), above.path().join("f3s/own"));
+        std::fs::create_dir(&theirs).unwrap();
+        set_mode(&theirs, 0o777);
+        make(&own).unwrap();
+        std::fs::write(own.join("file"), "text").unwrap();
+        assert_eq!(read(&own.join("file")).unwrap().as_deref(), Some("text"));
+        assert_eq!(read(&own.join("none")).unwrap(), None);
+        set_mode(&own, 0o777);
+        assert!(read(&own.join("file")).unwrap_err().to_string().contains("others can write"));
+        set_mode(&own, 0o700);
+        // Only root gives folders away.
+        if std::os::unix::fs::chown(&theirs, Some(65_534), None).is_ok() {
+            let refused = [make(&own).unwrap_err(), read(&own.join("file")).unwrap_err()];
+            for error in refused {
+                assert!(error.to_string().contains("f3s` belongs to another user"), "{error}");
+            }
         }
     }
 

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
+use crate::folders;
+
 #[derive(Clone, Default)]
 pub struct Logins(Vec<Login>);
 
@@ -22,7 +24,7 @@ impl Logins {
     /// Of `NETRC`, else of `.netrc` in the home folder. One that cannot be read has none.
     pub fn of_user() -> Logins {
         let named = std::env::var_os("NETRC").filter(|name| !name.is_empty()).map(PathBuf::from);
-        let file = named.or_else(|| Some(std::env::home_dir()?.join(".netrc")));
+        let file = named.or_else(|| Some(folders::home()?.join(".netrc")));
         file.map(|file| Logins::read(&file)).unwrap_or_default()
     }
 

@@ -30,7 +30,8 @@ impl Memory {
         let name = format!("{}.json", digest::of(root.as_os_str().as_encoded_bytes()));
         let file = folders::state()?.join("consent").join(name);
         // What cannot be read is not known.
-        let content = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let text = folders::read(&file).ok().flatten();
+        let content = text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Memory { file, content: content.unwrap_or(Content { project: root.to_owned(), ..Content::default() }) })
     }
 

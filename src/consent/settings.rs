@@ -1,7 +1,6 @@
 //! The user's own settings, which no project writes: what he allows to all projects, and to some.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -33,11 +32,8 @@ struct Project {
 pub fn of_user(root: &Path) -> Result<Vec<Allowance>, Diagnostic> {
     let file = folders::settings()?.join(FILE);
     let shown = file.display().to_string();
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Diagnostic::error(format!("`{shown}` cannot be read: {error}"))),
-    };
+    let text = folders::read(&file).map_err(|error| Diagnostic::error(format!("`{shown}` cannot be read: {error}")))?;
+    let Some(text) = text else { return Ok(Vec::new()) };
     let settings: Settings = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
         Diagnostic::error(error.message().to_owned()).at(Place::new(shown, line as u32 + 1, 1))

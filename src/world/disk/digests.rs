@@ -35,7 +35,7 @@ impl Digests {
     pub fn load(root: &Path, cache: Option<&Path>) -> Digests {
         let name = digest::of(root.as_os_str().as_encoded_bytes());
         let file = cache.map(|folder| folder.join("digests").join(&name[..32]));
-        let text = file.as_deref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let text = file.as_deref().and_then(|file| folders::read(file).ok().flatten()).unwrap_or_default();
         let records = text.strip_prefix(VERSION).unwrap_or_default().split_terminator('\0');
         // One that cannot be read is forgotten.
         let known = records.filter_map(record).collect();
