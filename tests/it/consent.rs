@@ -232,7 +232,13 @@ fn plan_lists_what_is_wanted_and_nothing_but_a_build_reads_a_secret() {
 
 /// Runs a command in a terminal, answers its question, and returns what stands there in the end, with the exit code.
 fn answered(case: &Case, words: &[&str], answer: &str) -> (String, Option<i32>) {
+    answered_after(case, words, "", answer)
+}
+
+/// `early` is typed before the command begins.
+fn answered_after(case: &Case, words: &[&str], early: &str, answer: &str) -> (String, Option<i32>) {
     let (pty, pts) = pty_process::blocking::open().unwrap();
+    (&pty).write_all(early.as_bytes()).unwrap();
     pty.resize(pty_process::Size::new(50, 250)).unwrap();
     let mut command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_f3s"))
         .args(words)
@@ -305,6 +311,13 @@ fn an_answer_on_a_terminal_is_remembered_for_this_project_and_this_request() {
     std::fs::create_dir(case.path("project")).unwrap();
     let output = case.command(&["build", "-C", case.path("other").to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer() {
+    let case = Case::new(READS);
+    let (seen, code) = answered_after(&case, &["build"], "y\ny\n", "n\n");
+    assert!(seen.contains("[y/N]") && code == Some(3), "{code:?}: {seen}");
 }
 
 #[test]

@@ -98,6 +98,8 @@ fn question(wants: &[&Want]) -> String {
 }
 
 fn answers_yes(question: &str) -> Result<bool, Failure> {
+    // What was typed, or pasted, before the question stands there answers another one.
+    let _ = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
     let mut err = std::io::stderr();
     write!(err, "{question}")?;
     err.flush()?;
