@@ -164,7 +164,7 @@ impl Transfer<'_> {
     }
 
     fn receive(&self, response: Response<Body>, offset: u64, hasher: &mut Hasher) -> Result<u64, Failure> {
-        let total = length(&response).map(|length| offset + length);
+        let total = length(&response).map(|length| offset.saturating_add(length));
         self.within_limit(total.unwrap_or(0))?;
         self.shared.total.store(total.unwrap_or(0), Ordering::Relaxed);
         let is_chunked = header(response.headers(), "transfer-encoding").is_some();

@@ -109,3 +109,17 @@ fn a_line_that_breaks_again_and_again_brings_all_of_a_file() {
     assert_eq!(fetched.bytes(), content);
     assert!(fetched.retries().len() >= 5, "{:?}", fetched.retries());
 }
+
+#[test]
+fn a_length_without_measure_is_an_error_like_others() {
+    let server = Server::start(|request, stream| match request.number {
+        0 => cut_once(request, stream, "\"one\"", CONTENT),
+        _ => {
+            let range = format!("Content-Range: bytes 10-19/20\r\nContent-Length: {}\r\n", u64::MAX);
+            head(stream, "206 Partial Content", &range);
+        }
+    });
+    let cache = tempfile::tempdir().unwrap();
+    let error = Project::new(cache.path()).fetch(&download(&server.url)).error();
+    assert!(error.contains("it is larger than 20 GiB"), "{error}");
+}
