@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -52,6 +51,14 @@ const KEPT: usize = 64 << 10;
 /// Bytes of what is said of one file: more than any path has.
 const LONGEST_ENTRY: u64 = 64 << 10;
 
+/// Bytes.
+const BLOCK: u64 = 512;
+/// Bytes: a petabyte is no limit, and far from what systems take for a negative number.
+const LARGEST: u64 = 1 << 50;
+
+/// What a shell answers for a program that is not there.
+const NOT_FOUND: i32 = 127;
+
 pub struct Git<'a> {
     pub tree: &'a Path,
     /// How long a server may send nothing.
@@ -87,6 +94,9 @@ impl Git<'_> {
         let mut child = self.start(words, Stdio::null())?;
         let text = end_of(child.stderr.take().expect("piped")).await.map_err(|error| broken(&error))?;
         let status = child.wait().await.map_err(|error| broken(&error))?;
+        if status.code() == Some(NOT_FOUND) {
+            return Err(broken(&std::io::ErrorKind::NotFound.into()));
+        }
         Ok(Said { succeeded: status.success(), text: text.trim().to_owned() })
     }
 
@@ -118,11 +128,17 @@ impl Git<'_> {
         // ssh asks on the terminal, unless a program asks in its place.
         let asks = std::env::var_os("SSH_ASKPASS").is_some();
         let askpass = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")].into_iter().filter(|_| !asks);
-        let mut command = Command::new("git");
+        // What git starts is bounded as git is, from its first byte on. `ulimit` counts blocks (POSIX.1-2024, `ulimit`).
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            "ulimit -f \"$0\" 2>/dev/null; exec git \"$@\"",
+            &self.limit.min(LARGEST).div_ceil(BLOCK).to_string(),
+        ]);
         for name in OF_ANOTHER_REPOSITORY {
             command.env_remove(name);
         }
-        let child = command
+        command
             .args(OWN_CONFIGURATION.iter().flat_map(|setting| ["-c", setting]))
             .arg("-C")
             .arg(self.tree)
@@ -139,13 +155,7 @@ impl Git<'_> {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| broken(&error))?;
-        // What it starts has the same limit.
-        if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid as i32)) {
-            let limit = Rlimit { current: Some(self.limit), maximum: Some(self.limit) };
-            let _ = prlimit(Some(pid), Resource::Fsize, limit);
-        }
-        Ok(child)
+            .map_err(|error| broken(&error))
     }
 }
 

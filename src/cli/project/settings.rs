@@ -132,7 +132,7 @@ fn text_in_project(root: &Path) -> Result<String, Diagnostic> {
     }
     // Whoever makes a link chooses what it leads to: in a folder of many, to settings of the user's for another project.
     let link = file.symlink_metadata().map_err(unreadable)?;
-    if !is_trusted(&link) {
+    if link.is_symlink() && !is_trusted(&link) {
         return Err(refused(format!("is a link of another user, who has the number {}", link.uid())).hint(name_it));
     }
     // A pipe would be waited for.
