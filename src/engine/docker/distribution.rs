@@ -8,7 +8,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use serde::Deserialize;
 
-use super::registry::Transfer;
+use super::registry::{Refusal, Transfer, refusal};
 use crate::engine::EngineError;
 
 /// A question is not worth more: the answer only spares a push, or proves one.
@@ -49,13 +49,47 @@ impl Transfer<'_> {
                 serde_json::from_slice(&body).map_err(|error| self.refused(login.is_some(), &error.to_string()))?;
             return Ok(Some(inspected.descriptor.digest));
         }
-        let said = super::registry::refusal(&String::from_utf8_lossy(&body));
-        // Engines have several ways to say that there is none.
-        let lower = said.to_lowercase();
-        let is_none = ["manifest unknown", "name unknown", "not found"].iter().any(|word| lower.contains(word));
-        match is_none || (status == 404 && !lower.contains("page not found")) {
+        match has_none(status.as_u16(), &body) {
             true => Ok(None),
-            false => Err(self.refused(login.is_some(), &said)),
+            false => Err(self.refused(login.is_some(), &refusal(&String::from_utf8_lossy(&body)))),
+        }
+    }
+}
+
+/// True for an answer that the registry has no such image. Engines have several ways to say so; one that does not know the
+/// question, or a proxy before it, says "not found", too, but not as engines do.
+fn has_none(status: u16, body: &[u8]) -> bool {
+    let Ok(said) = serde_json::from_slice::<Refusal>(body) else { return false };
+    let lower = said.message.to_lowercase();
+    let says_so = ["manifest unknown", "name unknown", "not found"].iter().any(|word| lower.contains(word));
+    !lower.contains("page not found") && (status == 404 || says_so)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_none;
+
+    #[test]
+    fn an_engine_that_does_not_know_the_question_says_nothing_of_the_image() {
+        let none = [
+            (404, r#"{"message":"manifest unknown: manifest unknown"}"#),
+            (404, r#"{"message":"no such thing"}"#),
+            (500, r#"{"message":"errors:\nname unknown: repository name not known to registry\n"}"#),
+            (403, r#"{"message":"r.example.com/x:1: not found"}"#),
+        ];
+        for (status, body) in none {
+            assert!(has_none(status, body.as_bytes()), "{status} {body}");
+        }
+        let unknown = [
+            (404, "Not Found\n"),
+            (404, "404 page not found\n"),
+            (404, r#"{"message":"page not found"}"#),
+            (404, "<html>404 Not Found</html>"),
+            (500, r#"{"message":"unauthorized"}"#),
+            (502, ""),
+        ];
+        for (status, body) in unknown {
+            assert!(!has_none(status, body.as_bytes()), "{status} {body}");
         }
     }
 }

@@ -273,8 +273,8 @@ const UNREACHABLE: &[&str] = &[
 
 /// The body of an answer that is no success.
 #[derive(Deserialize)]
-struct Refusal {
-    message: String,
+pub struct Refusal {
+    pub message: String,
 }
 
 /// What an answer that is no success says.
