@@ -14,6 +14,7 @@ mod examples;
 mod fine;
 mod folders;
 mod golden;
+mod guide;
 mod library;
 mod limits;
 mod project;

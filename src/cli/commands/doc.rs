@@ -8,7 +8,7 @@ use crate::script::reference::{self, FunctionDoc};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A function; all of them, one line each, when left out
+    /// A function, or `guide`: the language in a quarter of an hour; all functions, one line each, when left out
     #[arg(value_name = "NAME")]
     function: Option<String>,
     /// Print the whole reference as Markdown
@@ -21,12 +21,18 @@ pub struct Args {
     format: Format,
 }
 
+/// What shows the guide instead of a function.
+const GUIDE: &str = "guide";
+
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.markdown {
         return output::print(&reference::markdown());
     }
     if args.definitions {
         return output::print(&reference::definitions());
+    }
+    if args.function.as_deref() == Some(GUIDE) {
+        return output::print(reference::GUIDE);
     }
     let functions = reference::functions();
     let selected: Vec<&FunctionDoc> = match &args.function {
@@ -60,7 +66,7 @@ fn index(functions: &[FunctionDoc]) -> String {
             text.push_str(&format!("  {:width$}  {}\n", function.name, function.summary));
         }
     }
-    text + "\n`f3s doc NAME` shows one of them with its options and an example.\n"
+    text + "\n`f3s doc NAME` shows one of them with its options and an example, `f3s doc guide` the language.\n"
 }
 
 fn page(function: &FunctionDoc) -> String {

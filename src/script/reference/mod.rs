@@ -11,6 +11,9 @@ use super::{api, language, library};
 pub use definitions::definitions;
 pub use markdown::markdown;
 
+/// The language for somebody who writes Dockerfiles, as Markdown.
+pub const GUIDE: &str = include_str!("../../../stdlib/GUIDE.md");
+
 /// One function that recipes may call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FunctionDoc {
