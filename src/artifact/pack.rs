@@ -1,10 +1,10 @@
 //! From an archive to the tar that a build gets: stripped, filtered, owners set, nothing that leaves its folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::archive::{self, Entry, Kind, Limits, Writer, shown};
+use super::archive::{self, Entry, Kind, Limits, Time, Writer, shown};
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Patterns;
 use crate::recipe::Filter;
@@ -13,7 +13,11 @@ use crate::recipe::Filter;
 const MAX_LINKS: u32 = 16;
 
 /// Changes when the same archive would be packed otherwise.
-pub const VERSION: &str = "pack 2";
+pub const VERSION: &str = "pack 3";
+
+/// The mode of folders that an archive only implies, where tools of the image copy what it holds (`put.sh`): those that are
+/// there stay as they are. No archive has it.
+const IMPLIED: u32 = 0o7000;
 
 /// Packs `archive` into `target`; `folder` is where a file is made before it gets that name.
 pub fn tar(archive: &Path, name: &str, wanted: &Wanted, folder: &Path, target: &Path) -> Result<(), Diagnostic> {
@@ -33,7 +37,7 @@ pub struct Wanted {
     pub filter: Filter,
     /// `uid[:gid]` of all entries.
     pub chown: Option<String>,
-    /// Refuse extended attributes: what copies the entries may lose them.
+    /// Refuse capabilities: what copies the entries may lose them.
     pub copied: bool,
 }
 
@@ -49,6 +53,8 @@ struct Packer<'a, W: Write> {
     copied: bool,
     /// Where links lead, by their path in the archive.
     links: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Folders, and links that may lead to some, that stand in what is packed.
+    folders: BTreeSet<Vec<u8>>,
     kept: usize,
     out: Writer<W>,
 }
@@ -71,6 +77,7 @@ impl<'a, W: Write> Packer<'a, W> {
             owner,
             copied: *copied,
             links: BTreeMap::new(),
+            folders: BTreeSet::new(),
             kept: 0,
             out: Writer::new(out),
         }
@@ -99,24 +106,46 @@ impl<'a, W: Write> Packer<'a, W> {
         }
         let shown_path = shown(&path);
         if self.copied {
-            // Of SELinux each system has its own.
-            entry.attributes.retain(|(key, _)| !key.ends_with("security.selinux"));
-            if let Some((key, _)) = entry.attributes.first() {
-                let attribute = key.trim_start_matches("SCHILY.xattr.");
-                let message = format!("`{shown_path}` in `{}` has the extended attribute `{attribute}`", self.name);
+            // Of all extended attributes it is the one that layers keep.
+            entry.attributes.retain(|(key, _)| key.ends_with("security.capability"));
+            if !entry.attributes.is_empty() {
+                let message = format!("`{shown_path}` in `{}` has capabilities", self.name);
                 let error =
-                    Diagnostic::error(message).note("in a layer of several steps the image's `cp` could lose it");
+                    Diagnostic::error(message).note("in a layer of several steps the image's `cp` could lose them");
                 return Err(error.hint("unpack the archive outside of `layer(..)`, and not before a cleanup"));
             }
         }
         (entry.uid, entry.gid) = self.owner.unwrap_or((entry.uid, entry.gid));
         entry.path = path;
         let name = self.name;
-        self.out
-            .entry(entry)
+        self.write(entry)
             .map_err(|error| Diagnostic::error(format!("`{name}` cannot be unpacked: `{shown_path}`: {error}")))?;
         self.kept += 1;
         Ok(())
+    }
+
+    fn write(&mut self, entry: Entry) -> io::Result<()> {
+        if self.copied {
+            let above = entry.path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| end);
+            for folder in above.map(|end| &entry.path[..end]) {
+                if self.folders.insert(folder.to_vec()) {
+                    self.out.entry(Entry {
+                        path: folder.to_vec(),
+                        kind: Kind::Folder,
+                        mode: IMPLIED,
+                        uid: 0,
+                        gid: 0,
+                        time: Time::default(),
+                        attributes: Vec::new(),
+                        content: &mut io::empty(),
+                    })?;
+                }
+            }
+            if matches!(entry.kind, Kind::Folder | Kind::Symlink { .. }) {
+                self.folders.insert(entry.path.clone());
+            }
+        }
+        self.out.entry(entry)
     }
 
     /// The path in the image, for an entry that is not left out.

@@ -39,6 +39,10 @@ pub enum ContextEntry {
         text: String,
         mode: u32,
     },
+    /// A list of the files of a stage that have capabilities, which the builder makes once the stage is there.
+    Capabilities {
+        stage: String,
+    },
     /// A file that the artifact store makes from an artifact once it is there.
     Artifact {
         artifact: Box<Artifact>,
@@ -54,6 +58,7 @@ impl ContextEntry {
             ContextEntry::Folder { mode } => format!("folder {mode:o}"),
             ContextEntry::Link { target } => format!("link {target}"),
             ContextEntry::Text { text, mode } => format!("text {mode:o} {}", json(text)),
+            ContextEntry::Capabilities { stage } => format!("capabilities {stage}"),
             ContextEntry::Artifact { artifact, packed } => {
                 format!("artifact {} {} {}", json(&artifact.source), json(&artifact.name), json(packed))
             }
@@ -115,6 +120,13 @@ impl<'a> ContextBuilder<'a> {
     pub fn own_text(&mut self, name: &str, text: &str) -> String {
         let path = format!("{OWN}/{name}");
         self.context.entries.insert(path.clone(), ContextEntry::Text { text: text.to_owned(), mode: 0o644 });
+        path
+    }
+
+    /// A list that the builder makes.
+    pub fn capabilities(&mut self, stage: &str) -> String {
+        let path = format!("{OWN}/capabilities/{stage}");
+        self.context.entries.insert(path.clone(), ContextEntry::Capabilities { stage: stage.to_owned() });
         path
     }
 

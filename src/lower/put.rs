@@ -51,6 +51,13 @@ struct Instruction<'a> {
     unpacks: bool,
 }
 
+impl Instruction<'_> {
+    /// Files of the project have none, and archives with some are refused.
+    fn may_bring_capabilities(&self) -> bool {
+        self.from.is_some()
+    }
+}
+
 impl Lowerer<'_> {
     /// `number`: the step's. Errors: files that are not there, a user who is not root.
     pub(super) fn put(&mut self, step: &Step, number: usize) -> Result<Put, Diagnostic> {
@@ -80,10 +87,18 @@ impl Lowerer<'_> {
         self.out.stage_before("scratch", &stage, &instructions, number);
 
         let script = self.context.own_text("put", SCRIPT);
-        let mounts = vec![
+        let mut mounts = vec![
             format!("--mount=type=bind,source={script},target={MOUNTED}/put"),
-            format!("--mount=type=bind,from={stage},target={MOUNTED}/{count}"),
+            // Of an archive's folders the script changes some before it copies them, which nobody sees.
+            format!(
+                "--mount=type=bind,from={stage},target={MOUNTED}/{count}{}",
+                if instruction.unpacks { ",rw" } else { "" }
+            ),
         ];
+        if instruction.may_bring_capabilities() {
+            let list = self.context.capabilities(&stage);
+            mounts.push(format!("--mount=type=bind,source={list},target={MOUNTED}/{count}.capabilities"));
+        }
         let mut command = format!("/bin/sh {MOUNTED}/put ");
         if instruction.unpacks {
             command.push_str("--replace ");

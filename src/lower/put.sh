@@ -5,7 +5,7 @@
 # /dev/f3s/NUMBER holds what the engine made of the same instruction in an empty image: `made`, a folder as the engine makes
 # missing ones, and in it the one file or folder that was copied. `all` is there where several files may go to a target
 # that may be a file: what they become in a folder. --replace: what stands in the way goes, as with ADD of an archive.
-# --owner: by name, as the image knows it now.
+# --owner: by name, as the image knows it now. `NUMBER.capabilities`, if it is there, names files that have some.
 set -eu
 umask 022
 export LC_ALL=C
@@ -86,6 +86,20 @@ make_folder() {
     [ "$made_mode" = 755 ] || chmod "00$made_mode" "$1"
 }
 
+# True for a folder that an archive does not hold, but something in it.
+is_implied() { [ -u "$1" ] && [ -g "$1" ] && [ -k "$1" ] && [ "$(stat -c %a "$1")" = 7000 ]; }
+
+# Makes the folder $1 what the folder $2 is, which gets what the former holds.
+take_after() {
+    chown "$(stat -c %u:%g "$2")" "$1"
+    chmod "00$(stat -c %a "$2")" "$1"
+    touch -r "$2" "$1"
+    for part in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        # Folders that are there change nothing in the one that holds them.
+        if exists "$part" && ! { is_folder "$part" && [ -d "$2/${part##*/}" ]; }; then touch "$1"; fi
+    done
+}
+
 # Removes from the folder $2 what files of the folder $1 take the place of.
 make_way() {
     for new in "$1"/* "$1"/.[!.]* "$1"/..?*; do
@@ -93,7 +107,12 @@ make_way() {
         exists "$old" && exists "$new" || continue
         ! is_mount "$old" || in_no_layer "$old"
         if is_folder "$new" && is_folder "$old"; then
+            ! is_implied "$new" || take_after "$new" "$old"
             make_way "$new" "$old"
+        elif [ -d "$old" ] && is_implied "$new"; then
+            # A link to a folder stays.
+            (bring "$new" "$old")
+            rm -rf "$new"
         elif [ -z "$replace" ] && is_folder "$new"; then
             fail "a folder cannot take the place of \`$old\`, which is none"
         elif [ -z "$replace" ] && is_folder "$old"; then
@@ -123,7 +142,26 @@ in_batches() {
     "$action" "$@"
 }
 
-copy() { cp -a "$@" "$path/"; }
+# Copies what the folder $1 holds into the folder $2, in one go: hard links stay links.
+copy_all() {
+    from=$1 to=$2
+    set -- "$from"/* "$from"/.[!.]* "$from"/..?*
+    if [ $# -gt 500 ]; then
+        # They may not fit into a command line. As a whole, the folder also gives its mode, owner and time to the other.
+        had_mode=$(stat -c %a "$to") had_owner=$(stat -c %u:%g "$to")
+        cp -a "$from/." "$to"
+        chown "$had_owner" "$to"
+        chmod "00$had_mode" "$to"
+        touch "$to"
+        return
+    fi
+    for new in "$@"; do
+        shift
+        # A pattern that matches nothing stands for itself.
+        ! exists "$new" || set -- "$@" "$new"
+    done
+    [ $# = 0 ] || cp -a "$@" "$to"
+}
 
 own() { chown -h "$ids" -- "$@"; }
 
@@ -153,7 +191,12 @@ settle() {
             cp_keeps_all || touch -h -d "@$(stat -c %Y "$new")" "$old"
         elif [ -d "$new" ]; then
             # GNU's cp leaves these to a folder that has them or inherits them.
-            if [ -u "$old" ] || [ -g "$old" ] || [ -k "$old" ]; then chmod "00$(stat -c %a "$new")" "$old"; fi
+            if is_implied "$new"; then
+                chmod 00755 "$old"
+                touch "$old"
+            elif [ -u "$old" ] || [ -g "$old" ] || [ -k "$old" ]; then
+                chmod "00$(stat -c %a "$new")" "$old"
+            fi
             settle "$new" "$old"
         elif [ -f "$new" ] && [ -n "$owner" ]; then
             settle_file "$new" "$old"
@@ -165,6 +208,18 @@ settle() {
 settle_file() {
     if [ -u "$1" ] || [ -g "$1" ]; then chmod "00$(stat -c %a "$1")" "$2"; fi
     if [ -x "$1" ] && cp_keeps_all; then cp --attributes-only --preserve=xattr "$1" "$2"; fi
+}
+
+# Brings what the folder $1 holds into the folder $2.
+bring() {
+    make_way "$1" "$2"
+    copy_all "$1" "${2:-/}"
+    if [ -n "$owner" ] && [ -n "$is_new" ]; then
+        chown -hR "$ids" "$2"
+    elif [ -n "$owner" ]; then
+        own_all "$1" "${2:-/}"
+    fi
+    settle "$1" "$2"
 }
 
 replace= owner= words= count=0
@@ -180,8 +235,9 @@ brought=/dev/f3s/$1 made=/dev/f3s/$1/made
 # A pattern that matches nothing brings nothing.
 [ -d "$made" ] || exit 0
 
-if ! cp_keeps_all && command -v getfattr >/dev/null && [ -n "$(getfattr -R -h -m - "$made" 2>/dev/null)" ]; then
-    fail "files with extended attributes are not kept by this image's \`cp\`: give this step a layer of its own"
+if ! cp_keeps_all && [ -s "$brought.capabilities" ]; then
+    cat "$brought.capabilities" >&2
+    fail "this image's \`cp\` does not keep the capabilities of these files: give this step a layer of its own"
 fi
 made_mode=$(stat -c %a "$made")
 made_owner=$(stat -c %u:%g "$made")
@@ -209,16 +265,7 @@ if is_folder "$it"; then
     is_new=
     if ! exists "$path"; then is_new=yes; fi
     make_folder "$path"
-    make_way "$it" "$path"
-    in_batches copy "$it"/*
-    in_batches copy "$it"/.[!.]*
-    in_batches copy "$it"/..?*
-    if [ -n "$owner" ] && [ -n "$is_new" ]; then
-        chown -hR "$ids" "$path"
-    elif [ -n "$owner" ]; then
-        own_all "$it" "${path:-/}"
-    fi
-    settle "$it" "$path"
+    bring "$it" "$path"
     # Newer engines give a folder the time of the one that is copied, which is older than what they have just made.
     [ "$(stat -c %Y "$it")" -ge "$(stat -c %Y "$made")" ] || touch -r "$it" "${path:-/}"
 else

@@ -80,8 +80,7 @@ pub enum PackedAs {
     Tar {
         filter: Filter,
         chown: Option<String>,
-        /// Tools of the image copy what it holds, and some of them lose extended attributes: an archive that has any is
-        /// refused.
+        /// Tools of the image copy what it holds, and some of them lose capabilities: an archive that has any is refused.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         copied: bool,
     },

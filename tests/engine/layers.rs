@@ -82,10 +82,38 @@ fn thousands_of_files_join_a_layer() {
     project.recipe(
         "a",
         &layered(
-            "adduser -D bob; mkdir -p /there; echo old >/there/77",
+            "adduser -D bob; mkdir -p /there; echo old >/there/77; chown 7:8 /there; chmod 1770 /there",
             "copy(\"many\", \"/there/\", #{ chown: \"bob\" });",
         ),
     );
     project.f3s(&["build"]).ok();
-    assert_eq!(project.sh("a", "find /there -type f -user bob | wc -l; cat /there/77"), "3000\nx");
+    let found =
+        project.sh("a", "find /there -type f -user bob | wc -l; cat /there/77; echo; stat -c '%a %u:%g' /there");
+    assert_eq!(found, "3000\nx\n1770 7:8");
+}
+
+#[test]
+fn hard_links_among_many_files_stay_links() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let (steps, list) = (
+        "copy(\"/few\", \"/f/\", #{ from: s }); copy(\"/many\", \"/m/\", #{ from: s }); \
+         copy(\"/many\", \"/n/\", #{ from: s, chown: \"nobody\" });",
+        "for d in f m n; do cd /$d; stat -c '%n %h %U' a .a ..a sub/a z; ls -A | wc -l; done",
+    );
+    // The links stand before, between and behind the others.
+    let make = "mkdir -p /few/sub /many/sub; for d in few many; do cd /$d; touch a; for l in .a ..a sub/a z; do ln a $l; \
+                done; done; for i in $(seq 1300); do echo >/many/f$i; done";
+    let script = |steps: &str| {
+        let base = "base(\"alpine:3.13\");\n";
+        format!("let s = stage(\"s\", || {{ {base} run(\"{make}\"); }});\n{base}{steps}\n")
+    };
+    project.recipe("plain", &script(steps));
+    project.recipe("layer", &script(&format!("layer(\"l\", || {{ {steps} run(\"true\"); }});")));
+    project.f3s(&["build"]).ok();
+    let expected = project.sh("plain", list);
+    assert!(expected.contains("sub/a 5 nobody") && expected.contains("\n1305"), "{expected}");
+    assert_eq!(project.sh("layer", list), expected);
 }

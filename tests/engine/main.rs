@@ -2,6 +2,7 @@
 
 mod archives;
 mod artifacts;
+mod capabilities;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod checks;
@@ -18,6 +19,7 @@ mod failures;
 mod fine;
 mod identity;
 mod ignored;
+mod implied;
 mod lab;
 mod layers;
 mod library;

@@ -59,7 +59,7 @@ ADD .f3s/artifacts/42796829073ba2e2afd24f5b33a4d613ddd1600ac3ff750080152f76c864b
 FROM f3s.invalid/ops:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
-    --mount=type=bind,from=final.1,target=/dev/f3s/1 \
+    --mount=type=bind,from=final.1,target=/dev/f3s/1,rw \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /opt/TencentKona-8.0.5-282; \
     echo '#f3s 1'; (ln -nfs /opt/TencentKona-8.0.5-282 /opt/jdk); \
@@ -74,7 +74,7 @@ ADD .f3s/artifacts/18744e56ab903704a79902bb303a42bbaad1c9576694de641b82a7c0ebb99
 FROM f3s.invalid/alpine-kona:FINGERPRINT AS final
 MAINTAINER westzhao
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
-    --mount=type=bind,from=final.1,target=/dev/f3s/1 \
+    --mount=type=bind,from=final.1,target=/dev/f3s/1,rw \
     set -eu; exec 2>&1; \
     echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /3.app/skywalking.new; \
     echo '#f3s 1'; (mv /3.app/skywalking.new/agent /3.app/skywalking; rmdir /3.app/skywalking.new)
@@ -138,13 +138,13 @@ MAINTAINER westzhao
 ADD .f3s/artifacts/abe5a2bcd85971da0b9fb0937bb3647de41eb4747d20a5e6a20578bb29daff4b/apache-jmeter-5.4.1.tar /jmeter/apache-jmeter-5.4.1/
 ENV JMETER_HOME="/jmeter/apache-jmeter-5.4.1/"
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
-    --mount=type=bind,from=final.1,target=/dev/f3s/1 \
+    --mount=type=bind,from=final.1,target=/dev/f3s/1,rw \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
     echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 1 /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)
 COPY .f3s/artifacts/a385559889ee4f4af14f1ad188608c790eaa5b409deb1b5a91a402ad21bc53a3/pepper-box-1.0.jar /jmeter/apache-jmeter-5.4.1/lib/ext/pepper-box-1.0.jar
 RUN --mount=type=bind,source=.f3s/put,target=/dev/f3s/put \
-    --mount=type=bind,from=final.2,target=/dev/f3s/2 \
+    --mount=type=bind,from=final.2,target=/dev/f3s/2,rw \
     set -eu; exec 2>&1; (set -o pipefail) 2>/dev/null && set -o pipefail; \
     echo '#f3s 0'; /bin/sh /dev/f3s/put --replace 2 /tmp/plugin; \
     echo '#f3s 1'; (cd /tmp/plugin; find . -type f | while read -r file; do if [ ! -e /jmeter/apache-jmeter-5.4.1/"$file" ]; then mkdir -p /jmeter/apache-jmeter-5.4.1/"${file%/*}"; mv "$file" /jmeter/apache-jmeter-5.4.1/"$file"; fi; done; cd /; rm -rf /tmp/plugin)

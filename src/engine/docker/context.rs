@@ -22,6 +22,8 @@ pub fn files(image: &PlannedImage, artifacts: &ArtifactFiles, time: Option<i64>)
             ContextEntry::Folder { mode } => files.folder(path, *mode),
             ContextEntry::Link { target } => files.link(path, target),
             ContextEntry::Text { text, mode } => files.text(path, text, *mode),
+            // The builder knows what is in it.
+            ContextEntry::Capabilities { stage: _ } => files.text(path, "", 0o644),
             ContextEntry::Artifact { artifact: _, packed } => {
                 let packed_file = artifacts.packed.get(path).ok_or_else(|| missing(path))?;
                 let size = std::fs::metadata(&packed_file.path).map_err(|_| missing(path))?.len();

@@ -171,7 +171,7 @@ impl Engine for Docker {
                 dockerfile.text("Dockerfile", &image.dockerfile.text, 0o644);
                 let shared_key = image.internal.repository();
                 let registries = registries_of(image);
-                let offer = Offer { context: files, dockerfile, secrets, ssh, registries, shared_key };
+                let offer = Offer { context: files, dockerfile, secrets, ssh, registries, shared_key, listing: None };
                 let built = builder.build(Request { image, offer, options }, events, cancel).await;
                 built.map_err(name_missing_base)?
             }

@@ -177,8 +177,8 @@ pub mod functions {
     /// Options: `strip` (int: leading path components to drop), `only` and `exclude` (pattern or list of them, over
     /// the paths after stripping; a folder's name means all below it), `chown` (`uid[:gid]`), `limit` (size such as `"20GB"`:
     /// how large the archive may become, instead of the limits above). What is excluded is in no layer.
-    /// In a `layer()` of several steps, and before a cleanup, archives with extended attributes such as capabilities are
-    /// refused: the image's `cp` could lose them.
+    /// In a `layer()` of several steps, and before a cleanup, archives with capabilities of files are refused: the image's
+    /// `cp` could lose them.
     ///
     /// ```rhai
     /// let agent = download("https://example.com/agent-8.5.0.tar.gz");

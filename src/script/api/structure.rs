@@ -115,7 +115,7 @@ pub mod functions {
     /// so that library functions which open one can be called here.
     ///
     /// Errors: files in a layer of `scratch`, or behind `user` of another than root; a place that is mounted while commands
-    /// run, such as `/etc/hosts`.
+    /// run, such as `/etc/hosts`; files with capabilities where `cp` is not GNU's, as on Alpine, and loses them.
     ///
     /// ```rhai
     /// layer("motd", || {

@@ -2,6 +2,7 @@
 //! secrets, ssh, incremental upload and digests together on every engine.
 
 mod cache;
+mod capabilities;
 mod filesync;
 mod session;
 mod solve;

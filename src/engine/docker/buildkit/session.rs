@@ -12,6 +12,7 @@ use bollard_buildkit_proto::health::health_server::{Health, HealthServer};
 use bollard_buildkit_proto::health::{HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse};
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::{Secrets, SecretsServer};
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::{GetSecretRequest, GetSecretResponse};
+use bollard_buildkit_proto::moby::filesync::packet::file_send_server::FileSendServer;
 use bollard_buildkit_proto::moby::filesync::packet::file_sync_server::FileSyncServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::{Auth, AuthServer};
 use bollard_buildkit_proto::moby::filesync::v1::{
@@ -30,6 +31,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::WINDOW;
+use super::capabilities::Listing;
 use super::filesync::{FileSyncService, Files, received};
 use crate::engine::credentials::{self, Credentials, Login};
 use crate::engine::transport::Address;
@@ -49,6 +51,8 @@ pub struct Offer {
     pub registries: BTreeSet<String>,
     /// The key under which BuildKit keeps what it was sent, for the next build to send only what changed.
     pub shared_key: String,
+    /// Where what BuildKit would export is listed.
+    pub listing: Option<Listing>,
 }
 
 pub struct Session {
@@ -72,6 +76,9 @@ impl Session {
         if offer.ssh.is_some() {
             methods.extend(["/moby.sshforward.v1.SSH/CheckAgent", "/moby.sshforward.v1.SSH/ForwardAgent"]);
         }
+        if offer.listing.is_some() {
+            methods.push("/moby.filesync.v1.FileSend/DiffCopy");
+        }
         headers.extend(methods.into_iter().map(|method| ("X-Docker-Expose-Session-Grpc-Method", method.to_owned())));
         let stream = address.upgrade("/session", &headers).await?;
 
@@ -84,6 +91,7 @@ impl Session {
             .add_service(HealthServer::new(Healthy))
             .add_service(AuthServer::new(Logins { credentials, registries: offer.registries }))
             .add_service(FileSyncServer::new(files))
+            .add_optional_service(offer.listing.map(FileSendServer::new))
             .add_optional_service((!offer.secrets.is_empty()).then(|| SecretsServer::new(SecretValues(offer.secrets))))
             .add_optional_service(offer.ssh.map(|socket| SshServer::new(Agent(socket))));
         // One connection, and no end of the list of connections: the server would stop at once.

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
-use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, StatusRequest, StatusResponse};
+use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest, StatusResponse};
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::WINDOW;
+use super::capabilities::Listing;
 use super::session::{Offer, Session, random_id};
 use super::status::Progress;
 use crate::diagnostic::Diagnostic;
@@ -20,7 +21,7 @@ use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
 use crate::engine::{BuildOptions, EngineError};
 use crate::event::Events;
-use crate::plan::PlannedImage;
+use crate::plan::{ContextEntry, PlannedImage};
 
 /// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
 const MAX_MESSAGE: usize = 64 << 20;
@@ -34,12 +35,14 @@ const TICK: Duration = Duration::from_millis(250);
 /// How often a build whose name another one took is begun again; its steps are in the cache by then.
 const ATTEMPTS_AT_A_NAME: usize = 5;
 
-/// How one `Solve` ended that was not refused.
-enum Attempt {
-    /// The image's id, and whether every step came from the cache.
-    Built(String, bool),
-    /// Another build gave the image its name first.
-    NameTaken(EngineError),
+/// What one `Solve` is for.
+#[derive(Clone, Copy)]
+enum Goal<'a> {
+    Image,
+    /// To learn what a stage holds.
+    List {
+        stage: &'a str,
+    },
 }
 
 /// A channel to BuildKit's control API: it carries many builds at once.
@@ -79,31 +82,64 @@ impl Builder {
     /// Builds and tags the image. Returns its id, and whether every step came from the cache.
     pub async fn build(
         &self,
-        request: Request<'_>,
+        mut request: Request<'_>,
         events: &Events,
         cancel: &CancellationToken,
     ) -> Result<(String, bool), EngineError> {
-        // containerd's image store refuses a name that another build gives at the same moment.
-        for _ in 1..ATTEMPTS_AT_A_NAME {
-            match self.attempt(&request, events, cancel).await? {
-                Attempt::Built(id, cached) => return Ok((id, cached)),
-                Attempt::NameTaken(_) => {}
+        let mut progress = Progress::new(request.image, &request.offer.secrets, events);
+        for (path, entry) in &request.image.context.entries {
+            if let ContextEntry::Capabilities { stage } = entry {
+                let list = self.capabilities(&request, stage, &mut progress, cancel).await?;
+                request.offer.context.text(path, &list, 0o644);
             }
         }
-        match self.attempt(&request, events, cancel).await? {
-            Attempt::Built(id, cached) => Ok((id, cached)),
-            Attempt::NameTaken(error) => Err(error),
+        for attempt in 1.. {
+            match self.solve(&request, Goal::Image, &mut progress, cancel).await? {
+                Ok(answer) => {
+                    let id = answer.exporter_response.get(DIGEST).cloned();
+                    let nameless =
+                        || EngineError::Failed(Diagnostic::error("the engine built an image and named no digest"));
+                    return Ok((id.ok_or_else(nameless)?, progress.is_cached()));
+                }
+                // containerd's image store refuses a name that another build gives at the same moment.
+                Err(status) if status.message().ends_with(": already exists") && attempt < ATTEMPTS_AT_A_NAME => {}
+                Err(status) => return Err(progress.failure(&status)),
+            }
+        }
+        unreachable!("the last attempt ends the loop")
+    }
+
+    /// Lists the files of a stage that have capabilities.
+    async fn capabilities(
+        &self,
+        request: &Request<'_>,
+        stage: &str,
+        progress: &mut Progress<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<String, EngineError> {
+        let listing = Listing::default();
+        let offer = Offer { listing: Some(listing.clone()), ..request.offer.clone() };
+        let request = Request { offer, ..*request };
+        match self.solve(&request, Goal::List { stage }, progress, cancel).await? {
+            Ok(_) => Ok(listing.text()),
+            Err(status) if progress.has_failed() => Err(progress.failure(&status)),
+            // A name that is no UTF-8 cannot be told.
+            Err(status) => {
+                tracing::debug!(stage, message = status.message(), "listing");
+                Ok(String::new())
+            }
         }
     }
 
-    async fn attempt(
+    /// `Err(Status)`: what the engine said.
+    async fn solve(
         &self,
         request: &Request<'_>,
-        events: &Events,
+        goal: Goal<'_>,
+        progress: &mut Progress<'_>,
         cancel: &CancellationToken,
-    ) -> Result<Attempt, EngineError> {
+    ) -> Result<Result<SolveResponse, Status>, EngineError> {
         let Request { image, offer, options } = request;
-        let mut progress = Progress::new(image, &offer.secrets, events);
         let session = tokio::select! {
             session = Session::start(&self.address, offer.clone(), self.credentials.clone()) => session,
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
@@ -115,7 +151,7 @@ impl Builder {
         let watching = tokio::spawn(watch(self.control.clone(), reference.clone(), sender));
 
         let mut control = self.control.clone();
-        let solve = control.solve(solve_request(image, options, &reference, &session.id));
+        let solve = control.solve(solve_request(image, goal, options, &reference, &session.id));
         tokio::pin!(solve);
         let mut clock = tokio::time::interval(TICK);
         let result = loop {
@@ -133,35 +169,18 @@ impl Builder {
                 }
             }
         };
-        let result = match result {
-            Ok(result) => result,
-            Err(ended) => {
-                watching.abort();
-                session.end().await;
-                return Err(ended);
-            }
-        };
-        // The stream ends by itself once the build has ended; its last messages tell what failed.
-        let drain = async {
-            while let Some(status) = statuses.recv().await {
-                progress.hear(status);
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(5), drain).await;
+        if result.is_ok() {
+            // The stream ends by itself once the build has ended; its last messages tell what failed.
+            let drain = async {
+                while let Some(status) = statuses.recv().await {
+                    progress.hear(status);
+                }
+            };
+            let _ = tokio::time::timeout(Duration::from_secs(5), drain).await;
+        }
         watching.abort();
         session.end().await;
-        match result {
-            Ok(answer) => {
-                let id = answer.into_inner().exporter_response.remove(DIGEST);
-                let nameless =
-                    || EngineError::Failed(Diagnostic::error("the engine built an image and named no digest"));
-                Ok(Attempt::Built(id.ok_or_else(nameless)?, progress.finish()))
-            }
-            Err(status) if status.message().ends_with(": already exists") => {
-                Ok(Attempt::NameTaken(progress.failure(&status)))
-            }
-            Err(status) => Err(progress.failure(&status)),
-        }
+        Ok(result?.map(tonic::Response::into_inner))
     }
 }
 
@@ -179,7 +198,13 @@ async fn watch(
     Ok(())
 }
 
-fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, session: &str) -> SolveRequest {
+fn solve_request(
+    image: &PlannedImage,
+    goal: Goal,
+    options: &BuildOptions,
+    reference: &str,
+    session: &str,
+) -> SolveRequest {
     let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
     if options.no_cache {
         attributes.insert("no-cache".to_owned(), String::new());
@@ -190,18 +215,25 @@ fn solve_request(image: &PlannedImage, options: &BuildOptions, reference: &str, 
     if let Some(epoch) = options.source_date_epoch {
         attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), epoch.to_string());
     }
+    let (exporter, exporter_attributes) = match goal {
+        Goal::Image => ("moby", HashMap::from([("name".to_owned(), image.internal.to_string())])),
+        Goal::List { stage } => {
+            attributes.insert("target".to_owned(), stage.to_owned());
+            ("local", HashMap::new())
+        }
+    };
     SolveRequest {
         r#ref: reference.to_owned(),
         // The fields that took their place are accepted by 20.10 without any effect.
-        exporter_deprecated: "moby".to_owned(),
-        exporter_attrs_deprecated: HashMap::from([("name".to_owned(), image.internal.to_string())]),
+        exporter_deprecated: exporter.to_owned(),
+        exporter_attrs_deprecated: exporter_attributes,
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attributes,
         // A base may bring instructions of its own that ask for it (`ONBUILD`).
         entitlements: if options.access.host_network { vec!["network.host".to_owned()] } else { Vec::new() },
         // The history keeps what steps print, and so what they print of a secret; before 23.0 there is none.
-        internal: !image.secrets.is_empty(),
+        internal: !image.secrets.is_empty() || matches!(goal, Goal::List { .. }),
         ..SolveRequest::default()
     }
 }

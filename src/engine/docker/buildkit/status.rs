@@ -74,13 +74,15 @@ impl<'a> Progress<'a> {
             return;
         }
         if !self.running.contains_key(&vertex.digest) {
+            // It ran before, so that a stage could be looked into.
+            let is_known = self.running.values().any(|other| other.instruction == instruction && other.done);
             let running = Running {
                 instruction,
                 step: None,
                 since: Instant::now(),
                 output: BTreeMap::new(),
                 last: VecDeque::new(),
-                done: false,
+                done: is_known,
                 error: String::new(),
             };
             self.running.insert(vertex.digest.clone(), running);
@@ -89,7 +91,8 @@ impl<'a> Progress<'a> {
         let running = self.running.get_mut(&vertex.digest).expect("inserted above");
         running.error.clone_from(&vertex.error);
         let steps = &self.image.dockerfile.instructions[instruction].steps;
-        if running.step.is_none()
+        if !running.done
+            && running.step.is_none()
             && let Some(first) = steps.first()
             // The steps of a group say themselves when they begin, unless they all come from the cache.
             && (cached || steps.len() == 1)
@@ -151,13 +154,18 @@ impl<'a> Progress<'a> {
         self.image.dockerfile.instructions.iter().position(is_it)
     }
 
+    /// True when a step failed, or what no step stands for, such as a base.
+    pub fn has_failed(&self) -> bool {
+        self.other_error.is_some() || self.running.values().any(|running| !running.error.is_empty())
+    }
+
     /// True when every step came from the cache.
-    pub fn finish(self) -> bool {
+    pub fn is_cached(&self) -> bool {
         !self.ran_a_step
     }
 
     /// Why the build failed, at the step's line.
-    pub fn failure(self, status: &Status) -> EngineError {
+    pub fn failure(&self, status: &Status) -> EngineError {
         tracing::debug!(code = ?status.code(), message = status.message(), "solve");
         let failed = self
             .running
