@@ -149,33 +149,36 @@ impl<'a> ContextBuilder<'a> {
     /// that is all of it.
     ///
     /// The path in the context is the path in the project, which reads best. What cannot be named there, or must not
-    /// meet what other steps bring (`exclude`, the whole project), has a folder of its own.
+    /// meet what other steps bring (`exclude`, the whole project, what a link leads to where others bring the link), has a folder of its own.
     pub fn project(&mut self, source: &str, exclude: &[String]) -> Result<Option<Placed>, Diagnostic> {
         let path = ProjectPath::join("", source).expect("sources are paths of the project");
         let exclude = Patterns::new(exclude).map_err(|(index, invalid)| {
             Diagnostic::error(format!("`{}` is no pattern: {}", exclude[index], invalid.0))
         })?;
+        let behind = self.behind_links(&path)?;
         let alone = !path.as_str().is_empty() && !is_nameable(path.as_str());
         let at = if alone {
             format!("{}/{}", self.own_folder(), path.file_name())
         } else if path.as_str().is_empty() {
             self.own_folder()
-        } else if !exclude.is_empty() || is_reserved(path.as_str()) {
+        } else if !exclude.is_empty() || is_reserved(path.as_str()) || behind.0 != path {
             format!("{}/{path}", self.own_folder())
         } else {
             path.as_str().to_owned()
         };
-        self.place(&path, at, exclude, alone)
+        self.place(behind, at, exclude, alone)
     }
 
     /// As `project`, under a name that needs no quotes anywhere.
     pub fn project_plainly(&mut self, source: &str) -> Result<Option<Placed>, Diagnostic> {
         let path = ProjectPath::join("", source).expect("sources are paths of the project");
-        let at = match is_plain(path.as_str()) && !path.as_str().is_empty() && !is_reserved(path.as_str()) {
+        let behind = self.behind_links(&path)?;
+        let is_itself = is_plain(path.as_str()) && !path.as_str().is_empty() && !is_reserved(path.as_str());
+        let at = match is_itself && behind.0 == path {
             true => path.as_str().to_owned(),
             false => self.own_folder(),
         };
-        self.place(&path, at, Patterns::default(), false)
+        self.place(behind, at, Patterns::default(), false)
     }
 
     fn own_folder(&mut self) -> String {
@@ -185,12 +188,11 @@ impl<'a> ContextBuilder<'a> {
 
     fn place(
         &mut self,
-        path: &ProjectPath,
+        (root, left_out): (ProjectPath, bool),
         at: String,
         exclude: Patterns,
         alone: bool,
     ) -> Result<Option<Placed>, Diagnostic> {
-        let (root, left_out) = self.behind_links(path)?;
         let matched = self.ignored.of(root.as_str());
         // A folder that is left out may hold what is excepted.
         if left_out || (matched.out && !self.may_hold_exceptions(&root)) {

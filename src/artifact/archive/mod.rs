@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-pub use entry::{Entry, Kind, Visit, shown};
+pub use entry::{Entry, Kind, Time, Visit, shown};
 pub use folder::of_folder;
 pub use limits::Limits;
 pub use writer::Writer;

@@ -21,7 +21,8 @@ use crate::engine::credentials::Credentials;
 use crate::engine::transport::Address;
 use crate::engine::{BuildOptions, EngineError};
 use crate::event::Events;
-use crate::plan::{ContextEntry, PlannedImage};
+use crate::lower::ContextEntry;
+use crate::plan::PlannedImage;
 
 /// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
 const MAX_MESSAGE: usize = 64 << 20;
