@@ -16,6 +16,7 @@ mod credentials;
 mod docker_build;
 mod door;
 mod failures;
+mod families;
 mod fine;
 mod identity;
 mod ignored;
