@@ -9,7 +9,7 @@
 //!    machine beyond the project.
 //! 5. [`plan`] compares the images with what the engine has: what is to be done, and why.
 //! 6. [`artifact`] fetches downloads and source trees.
-//! 7. [`engine`] builds, checks, tags and pushes.
+//! 7. [`engine`] builds, checks, tags and pushes; [`registry`] knows what was pushed already. [`transport`] is the way to both.
 //! 8. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
@@ -35,9 +35,11 @@ pub mod pattern;
 pub mod pipeline;
 pub mod plan;
 pub mod recipe;
+pub mod registry;
 pub mod report;
 #[expect(clippy::disallowed_types, reason = "Rhai lives in this room")]
 pub mod script;
 pub mod shell;
+pub mod transport;
 pub mod watch;
 pub mod world;

@@ -10,12 +10,14 @@ use crate::diagnostic::{Diagnostics, Origin, Sources};
 use crate::engine::{Attempts, Engine, EngineError, within};
 use crate::event::{Event, Events};
 use crate::graph::Graph;
-use crate::plan::{Plan, PlanOptions, Present};
+use crate::plan::{self, Plan, PlanOptions, Present};
 use crate::recipe::ImageRef;
+use crate::registry;
 use crate::script::{self, Evaluations, Request};
 use crate::world::World;
 
 pub use crate::engine::execute::{ExecuteOptions, Flights, Outcome, execute, lost};
+pub use crate::registry::Asked;
 
 /// Evaluates what was asked for and all it rests on, and orders it. No engine, no network. What `evaluations` of an earlier
 /// round still hold is not evaluated again.
@@ -84,6 +86,14 @@ async fn pull_retried<E: Engine>(
         let say = |because| _ = events.send(Event::Note { message: format!("pulls `{image}` again: {because}") });
         attempts.wait(engine, error, cancel, say).await?;
     }
+}
+
+/// Asks registries for all that the family pushes, which takes its time while the engine is asked what it has. Where
+/// loopback is not the engine's (`is_here`) only the engine can ask what listens there.
+pub fn ask_registries(graph: &Graph, config: &Config, is_here: bool, whole: bool) -> Asked {
+    let mut references = plan::pushes(graph, config);
+    references.retain(|reference| is_here || !registry::is_on_loopback(reference));
+    registry::ask(references, whole)
 }
 
 /// Compares the family with what the engine has.

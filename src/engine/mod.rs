@@ -1,20 +1,16 @@
-//! Engines: what executes a plan. `connect` finds one, `transport` is the way to it, `docker` speaks to it, `execute` is the
-//! scheduler, whose tests run on a `fake` one.
+//! Engines: what executes a plan. `connect` finds one, `docker` speaks to it, `execute` is the scheduler, whose
+//! tests run on a `fake` one.
 
 mod attempts;
 mod connect;
-mod credentials;
 mod docker;
 pub mod execute;
 #[cfg(test)]
 mod fake;
-mod transport;
 
 pub use attempts::{Attempts, within};
-pub use connect::{Private, connect, reconnect};
-pub use credentials::Credentials;
+pub use connect::{Private, connect, is_here, reconnect};
 pub use docker::{Docker, examine_secrets};
-pub use transport::Address;
 
 use std::collections::BTreeMap;
 use std::future::Future;

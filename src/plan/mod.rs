@@ -107,6 +107,12 @@ fn described(checks: &[Check]) -> Option<String> {
     (!checks.is_empty()).then(|| serde_json::to_string(&kinds).expect("checks are JSON"))
 }
 
+/// All references that a family pushes. What is no reference is left out: the plan says so.
+pub fn pushes(graph: &Graph, config: &Config) -> BTreeSet<ImageRef> {
+    let of = |node: &Node| References::of(&node.recipe, config.registry.as_deref()).ok();
+    graph.images.iter().filter_map(of).flat_map(|references| references.pushes).collect()
+}
+
 /// The destinations as a mark tells them from others; `None` without any.
 fn destinations(pushes: &[ImageRef]) -> Option<String> {
     let names: Vec<String> = pushes.iter().map(ToString::to_string).collect();

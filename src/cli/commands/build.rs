@@ -14,7 +14,7 @@ use crate::cli::signals;
 use crate::cli::state::key;
 use crate::cli::{connection, environment};
 use crate::engine::{self, Access, BuildOptions, Engine};
-use crate::pipeline::{self, ExecuteOptions, Flights, Outcome, Stock};
+use crate::pipeline::{self, Asked, ExecuteOptions, Flights, Outcome, Stock};
 use crate::plan::{Action, PlanOptions, PlannedImage};
 
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub struct Args {
 pub struct RunArgs {
     #[command(flatten)]
     build: Args,
-    /// Push again what was pushed: the engine sends the layers that a registry has lost
+    /// Look for every layer of what was pushed, and push again what lacks one
     #[arg(long)]
     verify: bool,
 }
@@ -49,11 +49,12 @@ enum Push {
     None,
     /// What the registries lack.
     Missing,
-    All,
+    /// The same; they are asked for every layer.
+    Verified,
 }
 
 pub fn run(global: &Global, args: &RunArgs) -> Result<(), Failure> {
-    make(global, &args.build, if args.verify { Push::All } else { Push::Missing })
+    make(global, &args.build, if args.verify { Push::Verified } else { Push::Missing })
 }
 
 pub fn build(global: &Global, args: &Args) -> Result<(), Failure> {
@@ -71,6 +72,13 @@ fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
         tokio::spawn(signals::cancel(cancel.clone(), events.downgrade()));
         tokio::spawn(signals::sleep_on_stop(events.downgrade()));
         let (family, keep_going) = ((&graph, &sources), args.keep_going);
+        let mut asked = match push {
+            Push::None => Asked::default(),
+            Push::Missing | Push::Verified => {
+                let is_here = engine::is_here(&project.config.engine);
+                pipeline::ask_registries(&graph, &project.config, is_here, push == Push::Verified)
+            }
+        };
         let stocked = async {
             let engine = connection::connect(&project.config.engine, true, &events).await?;
             let stock =
@@ -88,8 +96,10 @@ fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
         let lost = async {
             match push {
                 Push::None => BTreeSet::new(),
-                Push::Missing => pipeline::lost(&engine, &plan, &present, &events).await,
-                Push::All => plan.images.iter().flat_map(|image| image.pushes.clone()).collect(),
+                Push::Missing | Push::Verified => {
+                    let (whole, planned) = (push == Push::Verified, (&plan, &present));
+                    pipeline::lost(&engine, &mut asked, whole, planned, &events).await
+                }
             }
         };
         let lost = tokio::select! {

@@ -5,7 +5,8 @@ use crate::cli::failure::Failure;
 use crate::cli::project::Project;
 use crate::cli::{connection, output};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Address, Docker, EngineError};
+use crate::engine::{self, Docker, EngineError};
+use crate::transport::Address;
 
 #[derive(clap::Args)]
 pub struct Args {}

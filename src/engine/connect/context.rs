@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
-use crate::engine::credentials::Credentials;
-use crate::engine::transport::Certificates;
+use crate::transport::Certificates;
+use crate::transport::credentials::Credentials;
 
 /// A context that was chosen.
 pub struct Context {

@@ -8,12 +8,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::EngineError;
-use super::credentials::Credentials;
 use super::docker::Docker;
-use super::transport::{Address, Certificates};
 use crate::config::EngineConfig;
 use crate::diagnostic::Diagnostic;
 use crate::folders;
+use crate::transport::credentials::Credentials;
+use crate::transport::{Address, Certificates};
 pub use private::Private;
 
 /// Connects to the first engine that answers. `say` hears what the user should know.
@@ -49,6 +49,15 @@ pub async fn connect(config: &EngineConfig, start: bool, say: &(dyn Fn(String) +
     Docker::connect(private.address())
         .await
         .map_err(|error| EngineError::unreachable(&format!("the private engine does not answer: {error}")))
+}
+
+/// Whether the engine that `connect` will find shares this machine's loopback, as far as its address tells.
+pub fn is_here(config: &EngineConfig) -> bool {
+    match configured(config) {
+        Ok(Some((address, _))) => address.is_here(),
+        // Without an address that was set only this machine's own engines are tried.
+        Ok(None) | Err(_) => true,
+    }
 }
 
 /// Connects to an engine that was found before, and to no other.

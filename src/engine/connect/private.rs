@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal};
 use super::lock::Lock;
 use crate::diagnostic::Diagnostic;
 use crate::engine::docker::Docker;
-use crate::engine::transport::Address;
 use crate::folders;
+use crate::transport::Address;
 
 /// dockerd answers in a second or two; an old machine on a slow disk takes longer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);

@@ -11,8 +11,8 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
-use crate::engine::transport::Address;
 use crate::harmless::clean_lines;
+use crate::transport::Address;
 
 #[expect(clippy::disallowed_types, reason = "this is where bollard is fenced in")]
 pub type Client = bollard::Docker;

@@ -24,12 +24,12 @@ use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuil
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::credentials::Credentials;
-use super::transport::Address;
 use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef, RESERVED_HOST};
+use crate::transport::Address;
+use crate::transport::credentials::Credentials;
 use buildkit::{Builder, Files, Offer, Request};
 use client::{Client, failed, message};
 use registry::Transfer;

@@ -13,11 +13,11 @@ use serde::Deserialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::EngineError;
-use crate::engine::credentials::{Credentials, Login};
-use crate::engine::transport::Address;
 use crate::event::{Event, Events};
 use crate::plan::Present;
 use crate::recipe::ImageRef;
+use crate::transport::Address;
+use crate::transport::credentials::{Credentials, Login};
 
 /// A registry that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(60);

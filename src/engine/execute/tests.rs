@@ -15,6 +15,7 @@ use crate::engine::fake::Fake;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::plan::{Action, Plan, PlanOptions, Present, PresentImage, Seal};
+use crate::registry::Asked;
 use crate::world::{Memory, World};
 
 /// a <- b <- c, a <- d; all are checked and pushed.
@@ -218,10 +219,10 @@ async fn what_a_registry_lost_or_has_otherwise_is_found() {
     }
     let plan = Plan::new(&graph, &present, &*world, &config, &plan_options()).unwrap();
     let (events, _receiver) = mpsc::unbounded_channel();
-    assert!(super::lost(&engine, &plan, &present, &events).await.is_empty());
+    assert!(super::lost(&engine, &mut Asked::default(), false, (&plan, &present), &events).await.is_empty());
     engine.registry.lock().unwrap().remove("r.example.com/a:latest");
     engine.registry.lock().unwrap().insert("r.example.com/c:latest".to_owned(), "sha256:1".to_owned());
-    let lost = super::lost(&engine, &plan, &present, &events).await;
+    let lost = super::lost(&engine, &mut Asked::default(), false, (&plan, &present), &events).await;
     let names: Vec<String> = lost.iter().map(ToString::to_string).collect();
     assert_eq!(names, ["r.example.com/a:latest", "r.example.com/c:latest"]);
     let again = Plan::new(&graph, &present, &*world, &config, &PlanOptions { lost, ..plan_options() }).unwrap();

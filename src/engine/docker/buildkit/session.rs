@@ -33,8 +33,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::WINDOW;
 use super::capabilities::Listing;
 use super::filesync::{FileSyncService, Files, received};
-use crate::engine::credentials::{self, Credentials, Login};
-use crate::engine::transport::Address;
+use crate::transport::Address;
+use crate::transport::credentials::{self, Credentials, Login};
 
 /// How long a session may take to end; its socket leaks in the daemon if it is cut off.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -17,12 +17,12 @@ use super::capabilities::Listing;
 use super::session::{Offer, Session, random_id};
 use super::status::Progress;
 use crate::diagnostic::Diagnostic;
-use crate::engine::credentials::Credentials;
-use crate::engine::transport::Address;
 use crate::engine::{BuildOptions, EngineError};
 use crate::event::Events;
 use crate::lower::ContextEntry;
 use crate::plan::PlannedImage;
+use crate::transport::Address;
+use crate::transport::credentials::Credentials;
 
 /// A message of BuildKit holds at most this much; logs of a chatty step come in large ones.
 const MAX_MESSAGE: usize = 64 << 20;

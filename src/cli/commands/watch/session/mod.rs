@@ -29,13 +29,14 @@ use crate::cli::signals;
 use crate::cli::state::engine_lock::EngineLock;
 use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
-use crate::engine::{Address, Docker, EngineError};
+use crate::engine::{Docker, EngineError};
 use crate::event::{Event, Events};
 use crate::pipeline::{self, ExecuteOptions, Flights, Outcome};
 use crate::plan::{Action, Plan, Purpose};
 use crate::recipe::ImageRef;
 use crate::report::count;
 use crate::script::Evaluations;
+use crate::transport::Address;
 use crate::watch::Ear;
 use preparing::{Preparing, stocked};
 

@@ -1,5 +1,6 @@
-//! The way to an engine: its address, connections to it, and what is sent over one of its own, past bollard.
+//! The way to an engine: its address, connections to it, and what is sent over one of its own, past bollard. Logins of registries.
 
+pub mod credentials;
 mod ssh;
 mod tls;
 
@@ -18,6 +19,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use url::{Host, Url};
 
 pub use ssh::SshTarget;
 pub use tls::Certificates;
@@ -63,6 +65,17 @@ impl Address {
             return SshTarget::parse(target).map(Address::Ssh);
         }
         Err(format!("`{text}` is no address of an engine: write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"))
+    }
+
+    /// Whether this machine's loopback is the engine's, too, as far as the address tells.
+    pub fn is_here(&self) -> bool {
+        match self {
+            Address::Unix(_) => true,
+            Address::Tcp(host) | Address::Tls(host, _) => {
+                Url::parse(&format!("http://{host}/")).is_ok_and(|url| is_loopback(&url))
+            }
+            Address::Ssh(_) => false,
+        }
     }
 
     /// How long the engine may take to accept a connection, and to say who it is.
@@ -133,6 +146,16 @@ impl fmt::Display for Address {
     }
 }
 
+/// True for an address of this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// A connection, whatever carries it.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
@@ -181,6 +204,11 @@ mod tests {
         assert_eq!(shown("tcp://[::1]:80/").unwrap(), "tcp://[::1]:80");
         assert_eq!(shown("ssh://me@host:22").unwrap(), "ssh://me@host:22");
         assert!(shown("nonsense").is_err());
+        let is_here = |text: &str| Address::parse(text, None).unwrap().is_here();
+        assert!(
+            ["unix:///d.sock", "tcp://127.0.0.1", "tcp://[::1]:80", "tcp://localhost:2375"].into_iter().all(is_here)
+        );
+        assert!(!["tcp://10.0.0.1:2375", "tcp://build:2375", "ssh://me@localhost"].into_iter().any(is_here));
         let secure = Address::parse("tcp://docker", Some(Certificates::in_folder("/certs".into()))).unwrap();
         assert_eq!(secure, Address::Tls("docker:2376".to_owned(), Certificates::in_folder("/certs".into())));
     }
