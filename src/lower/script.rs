@@ -14,6 +14,8 @@ pub struct Body {
     /// Several steps: what they write to standard error joins standard output, so that all comes in order.
     grouped: bool,
     piped: bool,
+    /// A command may have ended the shell's `-e`, so that others may fail.
+    lenient: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +29,8 @@ enum Line {
         in_background: bool,
     },
     /// A text that must stand alone: several lines, comments, here-documents. `eval` holds it together, and shows its failure.
-    Text(String),
+    /// `reads_status`: it may begin with a look at how the command before it failed.
+    Text { text: String, reads_status: bool },
     /// One of several steps. `isolated`: in a subshell.
     Step { number: usize, lines: Vec<Line>, isolated: bool },
 }
@@ -68,7 +71,7 @@ impl Body {
     /// A command of f3s itself.
     pub fn command(&mut self, command: &str) {
         if command.contains('\n') {
-            self.lines.push(Line::Text(command.to_owned()));
+            self.lines.push(Line::Text { text: command.to_owned(), reads_status: false });
         } else {
             self.lines.push(Line::Plain { text: command.to_owned(), shows_failure: true, in_background: false });
         }
@@ -79,20 +82,25 @@ impl Body {
         self.piped |= command.replace("||", "").contains('|');
         // What cannot be read was refused where the recipe says it; here `eval` leaves it to the shell.
         let Ok(script) = Script::parse(command) else {
-            self.lines.push(Line::Text(command.to_owned()));
+            self.lines.push(Line::Text { text: command.to_owned(), reads_status: false });
             return;
         };
         if script.is_empty {
             return;
         }
-        self.lines.push(match stands_alone(&script.text) {
-            true => Line::Text(script.text),
+        let line = match stands_alone(&script.text) {
+            true => {
+                let reads_status = self.lenient && ["$?", "${?"].iter().any(|status| script.text.contains(status));
+                Line::Text { text: script.text, reads_status }
+            }
             false => Line::Plain {
                 text: without_last_semicolon(script.text.trim()).to_owned(),
                 shows_failure: script.shows_failure,
                 in_background: script.ends_in_background,
             },
-        });
+        };
+        self.lines.push(line);
+        self.lenient |= takes_back(command);
     }
 
     pub fn is_piped(&self) -> bool {
@@ -104,7 +112,7 @@ impl Body {
         let is_reading = |word: &str| matches!(word, "." | "source" | "eval");
         self.piped |= piped
             && self.lines.iter().any(|line| match line {
-                Line::Plain { text, .. } | Line::Text(text) => text.split(is_between_words).any(is_reading),
+                Line::Plain { text, .. } | Line::Text { text, .. } => text.split(is_between_words).any(is_reading),
                 Line::Step { .. } => false,
             });
     }
@@ -156,7 +164,7 @@ fn joined(lines: &[Line], place: Place, end: &str, space: &str) -> String {
         match line {
             Line::Plain { in_background: true, .. } => {}
             Line::Plain { shows_failure: false, .. } => text.push_str(&format!("{}{end}", shell::FAIL_AGAIN)),
-            Line::Plain { .. } | Line::Text(_) | Line::Step { .. } => text.push_str(end),
+            Line::Plain { .. } | Line::Text { .. } | Line::Step { .. } => text.push_str(end),
         }
         text.push_str(space);
     }
@@ -169,13 +177,18 @@ impl Line {
         match self {
             Line::Plain { text, .. } => text.clone(),
             // Busybox 1.32 ends for what fails where the text itself has taken `-e` back.
-            Line::Text(text) if takes_back(text) => {
-                let text = format!("{text}\nf3s_ended=$?");
-                let text = if place == Place::File { evaluated(&text) } else { held_together(&text) };
-                format!("{text}; (exit $f3s_ended)")
+            Line::Text { text, reads_status } => {
+                let one = |text: &str| match place {
+                    Place::File => evaluated(text),
+                    Place::Dockerfile if *reads_status => keeping_status(text),
+                    Place::Dockerfile => held_together(text),
+                };
+                // Busybox 1.32 ends for what fails where the text itself has taken `-e` back.
+                match takes_back(text) {
+                    true => format!("{}; (exit $f3s_ended)", one(&format!("{text}\nf3s_ended=$?"))),
+                    false => one(text),
+                }
             }
-            Line::Text(text) if place == Place::File => evaluated(text),
-            Line::Text(text) => held_together(text),
             Line::Step { number, lines, isolated } => {
                 let (open, close) = if *isolated { ("(", ")") } else { ("", "") };
                 format!("echo '{MARK}{number}'; {open}{}{close}", joined(lines, place, ";", " "))
@@ -192,6 +205,15 @@ pub fn held_together(text: &str) -> String {
     let text = no_option(text);
     let lines = text.split('\n').map(|line| format!(" \\\n        {}", shell::always_quote(line)));
     format!("eval \"$(printf '%s\\n'{})\"", lines.collect::<String>())
+}
+
+/// For bash, `$(..)` would be the command before the text.
+fn keeping_status(text: &str) -> String {
+    let text = held_together(text);
+    match text.strip_prefix("eval \"$(").and_then(|text| text.strip_suffix(")\"")) {
+        Some(printing) => format!("eval \"$(f3s_ended=$?; {printing}; exit $f3s_ended)\""),
+        None => text,
+    }
 }
 
 fn evaluated(text: &str) -> String {
@@ -307,6 +329,20 @@ mod tests {
             (&["a\nb"][..], "RUN set -eu; eval \"$(printf '%s\\n' \\\n        'a' \\\n        'b')\""),
             (&["a # it's", "b"], "RUN set -eu; \\\n    eval 'a # it'\\''s'; \\\n    b"),
             (&["cat <<<x"], "RUN set -eu; eval 'cat <<<x'"),
+        ] {
+            assert_eq!(lowered(commands), text);
+        }
+    }
+
+    #[test]
+    fn a_text_sees_how_the_command_before_it_failed() {
+        for (commands, text) in [
+            (
+                &["set +e", "a", "b $?\nc"][..],
+                "RUN set -eu; \\\n    set +e; \\\n    a; \\\n    \
+                 eval \"$(f3s_ended=$?; printf '%s\\n' \\\n        'b $?' \\\n        'c'; exit $f3s_ended)\"",
+            ),
+            (&["b $?\nc"], "RUN set -eu; eval \"$(printf '%s\\n' \\\n        'b $?' \\\n        'c')\""),
         ] {
             assert_eq!(lowered(commands), text);
         }
