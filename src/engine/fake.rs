@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Inherited, Pushed};
 use crate::diagnostic::Diagnostic;
 use crate::event::Events;
 use crate::plan::{PlannedImage, Present, PresentImage};
@@ -86,8 +86,8 @@ impl Engine for Fake {
         Ok(())
     }
 
-    async fn triggers(&self, _: &ImageRef) -> Result<Vec<String>, EngineError> {
-        Ok(Vec::new())
+    async fn inherited(&self, _: &ImageRef) -> Result<Inherited, EngineError> {
+        Ok(Inherited::default())
     }
 
     async fn tag(&self, id: &str, to: &ImageRef) -> Result<(), EngineError> {

@@ -73,6 +73,15 @@ pub struct ArtifactFiles {
     pub packed: BTreeMap<String, artifact::Content>,
 }
 
+/// What an image hands on to those who build on it.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited {
+    /// `ONBUILD`
+    pub triggers: Vec<String>,
+    /// `SHELL`; empty for that of Docker.
+    pub shell: Vec<String>,
+}
+
 /// A Docker-compatible engine; clones are the same one. All calls may run at the same time.
 pub trait Engine: Clone + Send + Sync + 'static {
     /// One listing of all images.
@@ -99,8 +108,8 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Removes containers of checks whose process was killed.
     fn sweep(&self) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// What an image makes those who build on it do (`ONBUILD`); nothing for one that is not there.
-    fn triggers(&self, image: &ImageRef) -> impl Future<Output = Result<Vec<String>, EngineError>> + Send;
+    /// What an image hands on to those who build on it; nothing for one that is not there.
+    fn inherited(&self, image: &ImageRef) -> impl Future<Output = Result<Inherited, EngineError>> + Send;
 
     /// Gives the image with this id a further reference.
     fn tag(&self, id: &str, to: &ImageRef) -> impl Future<Output = Result<(), EngineError>> + Send;

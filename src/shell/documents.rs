@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use brush_parser::{Token, TokenizerOptions};
 
-use super::syntax::Fault;
+use super::fault::Fault;
 
 /// How many characters are looked at again and again to find what is quoted.
 const MAX_LOOKED_AT: usize = 4 << 20;

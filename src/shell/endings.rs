@@ -1,9 +1,11 @@
 //! What ends the shell as if all were well: of a list of commands, those behind it would never run, and nobody would notice.
 
 use brush_parser::ast::{
-    AndOr, AndOrList, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList, CompoundListItem,
-    SeparatorOperator, SimpleCommand,
+    AndOr, AndOrList, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundListItem, SeparatorOperator,
+    SimpleCommand,
 };
+
+use super::chains::{bodies, conditions};
 
 /// The first such command of a list, as it is called: `exit 0`, `exec`. Subshells, parts of a pipe and jobs end for
 /// themselves only.
@@ -31,24 +33,9 @@ fn in_list(list: &AndOrList) -> Option<String> {
 }
 
 fn of_compound(compound: &CompoundCommand) -> Option<String> {
-    let within = |list: &CompoundList| of(list.0.iter());
     match compound {
-        CompoundCommand::Subshell(_) | CompoundCommand::Arithmetic(_) | CompoundCommand::Coprocess(_) => None,
-        CompoundCommand::BraceGroup(group) => within(&group.list),
-        CompoundCommand::ForClause(clause) => within(&clause.body.list),
-        CompoundCommand::ArithmeticForClause(clause) => within(&clause.body.list),
-        CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
-            within(&clause.0).or_else(|| within(&clause.1.list))
-        }
-        CompoundCommand::IfClause(clause) => {
-            let elses = || clause.elses.iter().flatten();
-            let conditions = elses().filter_map(|clause| clause.condition.as_ref());
-            let lists = [&clause.condition, &clause.then].into_iter().chain(conditions);
-            lists.chain(elses().map(|clause| &clause.body)).find_map(within)
-        }
-        CompoundCommand::CaseClause(clause) => {
-            clause.cases.iter().filter_map(|case| case.cmd.as_ref()).find_map(within)
-        }
+        CompoundCommand::Subshell(_) => None,
+        _ => conditions(compound).into_iter().chain(bodies(compound)).find_map(|list| of(list.0.iter())),
     }
 }
 

@@ -1,26 +1,46 @@
-//! Where a command can fail unseen by a shell with `-e`, and what makes it seen: `(exit $?)` behind it, which fails as it
-//! did and leaves `$?` as it was. Under `set +e`, and where a condition holds `-e` back, it does nothing.
+//! The rule of failures: no statement of a text fails unseen, but for a chain that begins with tests of which one says no.
+//!
+//! A shell with `-e` sees to most of it. Of a chain, `a && b`, it sees nothing but how `b` ends, and of `! a` nothing at all: behind
+//! those stands `(exit $?)`, which fails as they did and leaves `$?` as it was; behind tests it sees to the rest of
+//! the chain only, `[ t ] && { a && b; (exit $?); }`. Where a shell holds `-e` back (`set +e`, what decides an `if` or a
+//! `while`, what stands in front of `||` or behind `!`) it does nothing, and nothing is put in. The last statement of a text,
+//! of a function and of a subshell hands its status on to who runs it.
+//!
+//! Refused is what that cannot show: several commands in front of `&&`, where `-e` is held back, and a chain in which
+//! behind a command that must succeed a test may say no.
 
-use brush_parser::Token;
 use brush_parser::ast::{
-    AndOr, AndOrList, CaseItemPostAction, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList,
-    CompoundListItem, IoFileRedirectTarget, IoRedirect, Pipeline, RedirectList, SeparatorOperator, SimpleCommand,
-    SourceLocation,
+    AndOrList, CaseItemPostAction, Command, CompoundCommand, CompoundList, CompoundListItem, Pipeline,
+    SeparatorOperator, SourceLocation,
 };
 
-use super::syntax::{Fault, Tree};
+use super::chains::{bodies, chain, conditions, holds_several, is_loop, is_test};
+use super::fault::Fault;
+use super::syntax::Tree;
 
 /// Fails as the command before it did.
 pub const FAIL_AGAIN: &str = "; (exit $?)";
 
+/// The text, in which the rule holds. How its last statement ends is for the caller to see.
 pub fn shown(tree: &Tree) -> Result<String, Fault> {
     let mut search = Search { tree, insertions: Vec::new() };
     let count = tree.statements().count();
     for (index, statement) in tree.statements().enumerate() {
-        search.statement(statement, index + 1 == count)?;
+        search.statement(statement, if index + 1 == count { Place::Last } else { Place::Amid })?;
     }
     search.insertions.sort_by_key(|(at, _)| *at);
     tree.with(&search.insertions)
+}
+
+/// Who sees how a statement ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// Nobody, unless the shell ends.
+    Amid,
+    /// Who runs the list.
+    Last,
+    /// The shell, which holds `-e` back.
+    Held,
 }
 
 struct Search<'s, 't> {
@@ -30,267 +50,114 @@ struct Search<'s, 't> {
 }
 
 impl Search<'_, '_> {
-    /// `is_last`: how the list ends is seen by who runs it.
-    fn list(&mut self, list: &CompoundList, is_last: bool) -> Result<(), Fault> {
+    fn list(&mut self, list: &CompoundList, place: Place) -> Result<(), Fault> {
         for (index, statement) in list.0.iter().enumerate() {
-            self.statement(statement, is_last && index + 1 == list.0.len())?;
+            let is_last = index + 1 == list.0.len();
+            self.statement(statement, if place == Place::Last && !is_last { Place::Amid } else { place })?;
         }
         Ok(())
     }
 
-    fn statement(&mut self, statement: &CompoundListItem, is_last: bool) -> Result<(), Fault> {
+    fn statement(&mut self, statement: &CompoundListItem, place: Place) -> Result<(), Fault> {
         let CompoundListItem(list, SeparatorOperator::Sequence) = statement else { return Ok(()) };
-        self.groups(list)?;
-        if !is_last {
+        if place != Place::Held && chain(list).0.iter().any(|pipeline| !is_test(pipeline) && holds_several(pipeline)) {
+            return Err(Fault::Group { chain: self.shortened(list) });
+        }
+        if place == Place::Amid {
             self.chain(list)?;
         }
-        // The other ones are conditions, in which `-e` does nothing.
-        let last = list.iter().map(|(_, pipeline)| pipeline).last().expect("a list holds a pipeline");
-        if last.bang {
-            return Ok(());
+        let count = list.iter().count();
+        for (index, (_, pipeline)) in list.iter().enumerate() {
+            let place = match place {
+                _ if index + 1 < count || pipeline.bang => Place::Held,
+                Place::Amid if pipeline.seq.len() > 1 => Place::Last,
+                place => place,
+            };
+            pipeline.seq.iter().try_for_each(|command| self.command(command, place))?;
         }
-        let is_last = is_last || last.seq.len() > 1;
-        last.seq.iter().try_for_each(|command| self.command(command, is_last))
+        Ok(())
     }
 
-    /// The commands of which the first to fail fails the list: those behind the last `||`. Tests in front may fail.
     fn chain(&mut self, list: &AndOrList) -> Result<(), Fault> {
         let (conditions, last) = chain(list);
         let tests = conditions.iter().take_while(|pipeline| is_test(pipeline)).count();
         if tests == conditions.len() && !last.bang {
             return Ok(());
         }
-        let mut before = None;
-        if conditions[tests..].iter().any(|pipeline| is_test(pipeline)) {
+        let mut must_succeed = conditions[tests..].iter().chain([&last].into_iter().filter(|last| !last.bang));
+        let is_mixed =
+            must_succeed.any(|pipeline| !ends_at(pipeline, true)) || conditions[tests..].iter().any(|one| is_test(one));
+        if is_mixed {
             return Err(Fault::Mixed { chain: self.shortened(list) });
         }
-        if tests > 0 {
-            before = conditions[tests - 1].seq.last();
-        }
-        let end = self.end(last.seq.last());
-        match before {
-            None => self.insertions.push((end, FAIL_AGAIN)),
-            Some(before) => {
-                // The `&&` between them.
-                let (_, operator) = self.behind(self.known_end(before));
-                let Some(operator) = operator else { return Ok(()) };
-                let at = operator.location().end.index;
-                let is_apart = self.tree.text.chars().nth(at).is_some_and(char::is_whitespace);
-                self.insertions.push((at, if is_apart { " {" } else { " { " }));
-                self.insertions.push((end, "; (exit $?); }"));
-            }
-        }
-        Ok(())
-    }
-
-    /// In front of `&&` a shell holds `-e` back: of a group only how its last command ends is seen.
-    fn groups(&self, list: &AndOrList) -> Result<(), Fault> {
-        let (conditions, _) = chain(list);
-        let is_unseen = |pipeline: &&Pipeline| {
-            let list = match pipeline.seq.last() {
-                Some(Command::Compound(CompoundCommand::BraceGroup(group), _)) => &group.list,
-                Some(Command::Compound(CompoundCommand::Subshell(subshell), _)) => &subshell.list,
-                _ => return false,
-            };
-            list.0.len() > 1 && !is_test(pipeline)
+        let end = self.tree.end(last.seq.last());
+        let Some(test) = conditions[..tests].last() else {
+            self.insertions.push((end, FAIL_AGAIN));
+            return Ok(());
         };
-        match conditions.iter().any(is_unseen) {
-            true => Err(Fault::Group { chain: self.shortened(list) }),
-            false => Ok(()),
-        }
+        // The `&&` behind the tests.
+        let at = self.tree.behind(test.seq.last()).map_or(end, |operator| operator.location().end.index);
+        let is_apart = self.tree.text.chars().nth(at).is_some_and(char::is_whitespace);
+        self.insertions.push((at, if is_apart { " {" } else { " { " }));
+        self.insertions.push((end, "; (exit $?); }"));
+        Ok(())
     }
 
     fn shortened(&self, list: &AndOrList) -> String {
         let start = list.location().map_or(0, |span| span.start.index);
-        let end = self.end(list.iter().last().and_then(|(_, pipeline)| pipeline.seq.last()));
+        let end = self.tree.end(list.iter().last().and_then(|(_, pipeline)| pipeline.seq.last()));
         let text: String = self.tree.text.chars().skip(start).take(end.saturating_sub(start)).collect();
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if line.chars().count() <= 60 { line } else { line.chars().take(57).chain("...".chars()).collect() }
     }
 
-    fn command(&mut self, command: &Command, is_last: bool) -> Result<(), Fault> {
+    fn command(&mut self, command: &Command, place: Place) -> Result<(), Fault> {
         match command {
             Command::Simple(_) | Command::ExtendedTest(..) => Ok(()),
-            Command::Compound(compound, _) => self.compound(compound, is_last),
-            // Who calls it sees how it ends.
-            Command::Function(function) => self.compound(&function.body.0, true),
+            Command::Compound(compound, _) => self.compound(compound, place),
+            // Wherever it is defined, it may be called elsewhere.
+            Command::Function(function) => self.compound(&function.body.0, Place::Last),
         }
     }
 
-    fn compound(&mut self, compound: &CompoundCommand, is_last: bool) -> Result<(), Fault> {
-        match compound {
-            CompoundCommand::BraceGroup(group) => self.list(&group.list, is_last),
-            CompoundCommand::Subshell(subshell) => self.list(&subshell.list, true),
-            CompoundCommand::ForClause(clause) => self.list(&clause.body.list, false),
-            CompoundCommand::ArithmeticForClause(clause) => self.list(&clause.body.list, false),
-            CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
-                self.list(&clause.1.list, false)
+    fn compound(&mut self, compound: &CompoundCommand, place: Place) -> Result<(), Fault> {
+        let falls_through = match compound {
+            CompoundCommand::CaseClause(clause) => {
+                clause.cases.iter().any(|case| !matches!(case.post_action, CaseItemPostAction::ExitCase))
             }
-            CompoundCommand::IfClause(clause) => {
-                self.list(&clause.then, is_last)?;
-                clause.elses.iter().flatten().try_for_each(|clause| self.list(&clause.body, is_last))
-            }
-            CompoundCommand::CaseClause(clause) => clause.cases.iter().try_for_each(|case| {
-                let ends = matches!(case.post_action, CaseItemPostAction::ExitCase);
-                case.cmd.iter().try_for_each(|list| self.list(list, is_last && ends))
-            }),
-            CompoundCommand::Arithmetic(_) | CompoundCommand::Coprocess(_) => Ok(()),
-        }
-    }
-
-    /// Where a statement ends, by its last command: the parser tells neither where redirections nor where `fi` stands.
-    fn end(&self, last: Option<&Command>) -> usize {
-        self.behind(last.map_or(0, |command| self.known_end(command))).0
-    }
-
-    /// Where the command ends of which this is a place, and the operator that ends it.
-    fn behind(&self, known: usize) -> (usize, Option<&Token>) {
-        let mut end = known;
-        let first = self.tree.tokens.partition_point(|token| token.location().start.index < known);
-        for token in &self.tree.tokens[first..] {
-            if let Token::Operator(operator, _) = token
-                && ["\n", ";", "&", "&&", "||", "|", "|&", ")", ";;", ";&", ";;&"].contains(&operator.as_str())
-            {
-                return (end, Some(token));
-            }
-            end = token.location().end.index;
-        }
-        (end, None)
-    }
-
-    /// A place within the command, as far behind as the parser knows.
-    fn known_end(&self, command: &Command) -> usize {
-        let (end, redirects) = match command {
-            Command::Simple(simple) => (end_of_simple(simple), None),
-            Command::ExtendedTest(test, redirects) => (test.loc.end.index, redirects.as_ref()),
-            Command::Compound(compound, redirects) => (self.end_of_compound(compound), redirects.as_ref()),
-            Command::Function(function) => (self.end_of_compound(&function.body.0), function.body.1.as_ref()),
+            _ => false,
         };
-        end.max(redirects.map_or(0, |RedirectList(list)| list.iter().map(end_of_redirect).max().unwrap_or(0)))
-    }
-
-    fn end_of_compound(&self, compound: &CompoundCommand) -> usize {
-        let CompoundCommand::IfClause(clause) = compound else {
-            return compound.location().map_or(0, |span| span.end.index);
+        let within = match (place, compound) {
+            (Place::Held, _) => Place::Held,
+            (_, CompoundCommand::Subshell(_)) => Place::Last,
+            (Place::Last, _) if is_loop(compound) || falls_through => Place::Amid,
+            (place, _) => place,
         };
-        let body = clause.elses.iter().flatten().last().map_or(&clause.then, |clause| &clause.body);
-        let last = body.0.last().and_then(|CompoundListItem(list, _)| list.iter().last());
-        let inner = self.end(last.and_then(|(_, pipeline)| pipeline.seq.last()));
-        let is_fi = |token: &&Token| {
-            let span = token.location();
-            matches!(token, Token::Word(word, _) if word == "fi") && span.start.index >= inner && span.length() > 0
-        };
-        self.tree.tokens.iter().find(is_fi).map_or(inner, |token| token.location().end.index)
+        conditions(compound).into_iter().try_for_each(|list| self.list(list, Place::Held))?;
+        bodies(compound).into_iter().try_for_each(|list| self.list(list, within))
     }
 }
 
-fn end_of_simple(command: &SimpleCommand) -> usize {
-    let name = command.word_or_name.as_ref().and_then(SourceLocation::location).map_or(0, |span| span.end.index);
-    let prefix = command.prefix.iter().flat_map(|prefix| &prefix.0);
-    let items = prefix.chain(command.suffix.iter().flat_map(|suffix| &suffix.0));
-    items.map(end_of_item).max().unwrap_or(0).max(name)
-}
-
-fn end_of_item(item: &CommandPrefixOrSuffixItem) -> usize {
-    match item {
-        CommandPrefixOrSuffixItem::IoRedirect(redirect) => end_of_redirect(redirect),
-        item => item.location().map_or(0, |span| span.end.index),
-    }
-}
-
-fn end_of_redirect(redirect: &IoRedirect) -> usize {
-    let word = match redirect {
-        IoRedirect::File(_, _, IoFileRedirectTarget::Filename(word) | IoFileRedirectTarget::Duplicate(word)) => word,
-        IoRedirect::File(_, _, IoFileRedirectTarget::ProcessSubstitution(_, subshell)) => {
-            return subshell.loc.end.index;
-        }
-        IoRedirect::File(_, _, IoFileRedirectTarget::Fd(_)) => return 0,
-        IoRedirect::HereDocument(_, document) => &document.here_end,
-        IoRedirect::HereString(_, word) | IoRedirect::OutputAndError(word, _) => word,
-    };
-    word.location().map_or(0, |span| span.end.index)
-}
-
-/// The commands that `&&` joins behind the last `||`: the last one, and those that it waits for.
-fn chain(list: &AndOrList) -> (Vec<&Pipeline>, &Pipeline) {
-    let mut chain = vec![&list.first];
-    for next in &list.additional {
-        match next {
-            AndOr::And(pipeline) => chain.push(pipeline),
-            AndOr::Or(pipeline) => chain = vec![pipeline],
-        }
-    }
-    let last = chain.pop().expect("it holds the last one");
-    (chain, last)
-}
-
-/// True where a shell with `-e` ends by itself if the statement fails: a failing command in front of `&&` or behind `!` does
-/// not end it, nor does the compound command that it is the last one of (POSIX, `set -e`). `is_followed`: by `(exit $?)`.
-pub fn end_the_shell(statement: &CompoundListItem, is_followed: bool) -> bool {
+/// True where a shell with `-e` ends by itself if the statement fails, wherever it stands. A failing command in front of `&&`
+/// or behind `!` does not end it, nor does the compound command that it is the last one of (POSIX, `set -e`).
+/// `is_followed`: by `(exit $?)`, where the rule asks for it.
+pub fn ends_the_shell(statement: &CompoundListItem, is_followed: bool) -> bool {
     let CompoundListItem(list, SeparatorOperator::Sequence) = statement else { return true };
     let (conditions, last) = chain(list);
-    if !conditions.is_empty() || last.bang {
-        return is_followed && !conditions.first().is_some_and(|pipeline| is_test(pipeline));
+    if conditions.is_empty() && !last.bang {
+        return ends_at(last, is_followed);
     }
-    let of_list = |list: &CompoundList, is_followed: bool| {
-        list.0.last().is_none_or(|statement| end_the_shell(statement, is_followed))
-    };
-    let [Command::Compound(compound, _)] = last.seq.as_slice() else {
-        // Each part of a pipe is a shell of its own.
-        return true;
-    };
-    match compound {
-        CompoundCommand::Subshell(_) | CompoundCommand::Arithmetic(_) | CompoundCommand::Coprocess(_) => true,
-        CompoundCommand::BraceGroup(group) => of_list(&group.list, is_followed),
-        CompoundCommand::ForClause(clause) => of_list(&clause.body.list, true),
-        CompoundCommand::ArithmeticForClause(clause) => of_list(&clause.body.list, true),
-        CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => of_list(&clause.1.list, true),
-        CompoundCommand::IfClause(clause) => {
-            let elses = clause.elses.iter().flatten().map(|clause| &clause.body);
-            [&clause.then].into_iter().chain(elses).all(|list| of_list(list, is_followed))
-        }
-        CompoundCommand::CaseClause(clause) => {
-            clause.cases.iter().filter_map(|case| case.cmd.as_ref()).all(|list| of_list(list, is_followed))
-        }
-    }
+    is_followed && !conditions.first().is_some_and(|pipeline| is_test(pipeline))
 }
 
-/// What asks a question, so that its failing is an answer.
-fn is_test(pipeline: &Pipeline) -> bool {
-    if pipeline.bang {
-        return true;
-    }
-    let of_list = |list: &CompoundList| {
-        list.0.iter().all(|CompoundListItem(list, _)| list.iter().all(|(_, pipeline)| is_test(pipeline)))
-    };
-    match pipeline.seq.last() {
-        Some(Command::Simple(simple)) => is_question(simple),
-        Some(Command::ExtendedTest(..) | Command::Compound(CompoundCommand::Arithmetic(_), _)) => true,
-        Some(Command::Compound(CompoundCommand::BraceGroup(group), _)) => of_list(&group.list),
-        Some(Command::Compound(CompoundCommand::Subshell(subshell), _)) => of_list(&subshell.list),
-        Some(Command::Compound(..) | Command::Function(_)) | None => false,
-    }
-}
-
-fn is_question(command: &SimpleCommand) -> bool {
-    let Some(name) = &command.word_or_name else { return false };
-    let mut options = command.suffix.iter().flat_map(|suffix| &suffix.0).filter_map(|item| match item {
-        CommandPrefixOrSuffixItem::Word(word) => word.value.strip_prefix('-'),
-        _ => None,
-    });
-    let mut has = |short: char, long: &[&str]| {
-        options.any(|option| match option.strip_prefix('-') {
-            Some(option) => long.contains(&option),
-            None => option.contains(short),
-        })
-    };
-    match name.value.as_str() {
-        "[" | "test" | "type" | "which" => true,
-        "grep" | "egrep" | "fgrep" => has('q', &["quiet", "silent"]),
-        "cmp" => has('s', &["quiet", "silent"]),
-        "command" => has('v', &[]),
-        _ => false,
-    }
+fn ends_at(pipeline: &Pipeline, is_followed: bool) -> bool {
+    // Each part of a pipe is a shell of its own, as a subshell is.
+    let [Command::Compound(compound, _)] = pipeline.seq.as_slice() else { return true };
+    let is_followed = is_followed || is_loop(compound);
+    matches!(compound, CompoundCommand::Subshell(_))
+        || bodies(compound)
+            .into_iter()
+            .all(|list| list.0.last().is_none_or(|statement| ends_the_shell(statement, is_followed)))
 }
 
 #[cfg(test)]
@@ -374,19 +241,49 @@ mod tests {
         ] {
             assert_eq!(strict(text), expected);
         }
-        let chain = "a && [ -e x ] && b".to_owned();
-        assert_eq!(strict(&format!("if c; then {chain}; fi")), format!("{:?}", Fault::Mixed { chain }));
+        for chain in [
+            "a && [ -e x ] && b",
+            "a && { b; [ -e x ] && c; }",
+            "a || b && if c; then [ -e x ] && d; fi",
+            "{ [ -e x ] && a; } && b",
+            "[ -e x ] && a && for y in z; do [ -e y ] && b; done",
+        ] {
+            let fault = format!("{:?}", Fault::Mixed { chain: chain.to_owned() });
+            assert_eq!(strict(&format!("if c; then {chain}; fi")), fault);
+        }
+        for text in ["a && ( b; [ -e x ] && c )", "a || { b; [ -e x ] && c; }", "[ a ] && { b; [ -e x ] && c; }"] {
+            assert!(Script::parse(&format!("{text}\nlast")).is_ok(), "{text}");
+        }
         assert!(Script::parse("a && [ -e x ] && b").is_ok());
     }
 
     #[test]
     fn of_a_group_in_front_of_a_chain_all_must_be_seen() {
-        for chain in ["(a; b) && c", "{ a; b; } && c", "x && (a; b) && c", "x || { a; b; } && c"] {
+        for chain in [
+            "(a; b) && c",
+            "{ a; b; } && c",
+            "x && (a; b) && c",
+            "x || { a; b; } && c",
+            "{ { a; b; }; } && c",
+            "{ x && { a; b; }; } && c",
+            "if x; then a; b; fi && c",
+            "for x in y z; do a; done && c",
+            "a | while read x; do b; done && c",
+            "{ a; b; } | cat && c",
+        ] {
             let fault = Some(Fault::Group { chain: chain.to_owned() });
             assert_eq!(Script::parse(chain).err(), fault, "{chain}");
             assert_eq!(Script::parse(&format!("if y; then {chain}; fi\nlast")).err(), fault, "{chain}");
         }
-        for text in ["(a; b) || c", "a && (b; c)", "{ [ a ]; [ b ]; } && c", "if (a; b); then c; fi"] {
+        for text in [
+            "(a; b) || c",
+            "a && (b; c)",
+            "{ [ a ]; [ b ]; } && c",
+            "if (a; b); then c; fi",
+            "if x; then a; fi && c",
+            "{ a && b; } && c",
+            "{ a & } && c",
+        ] {
             assert!(Script::parse(text).is_ok(), "{text}");
         }
     }
@@ -406,6 +303,8 @@ mod tests {
             ("(cd a && b) && c", "(cd a && b) && c; (exit $?)"),
             ("a | while read x; do b && c; done", "a | while read x; do b && c; (exit $?); done"),
             ("a && { b && c; d; }", "a && { b && c; (exit $?); d; }; (exit $?)"),
+            ("if f() { a && b; c; }; then d; fi", "if f() { a && b; (exit $?); c; }; then d; fi"),
+            ("{ f() { a && b; c; }; } || d", "{ f() { a && b; (exit $?); c; }; } || d"),
         ] {
             assert_eq!(strict(text), expected);
         }

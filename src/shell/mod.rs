@@ -1,12 +1,33 @@
 //! The shell: quoting its words, and reading its texts. What a shell makes of a text is decided by a parser.
 
+mod chains;
+mod depth;
 mod documents;
 mod endings;
 mod failures;
+mod fault;
+mod places;
 mod syntax;
 
 pub use failures::FAIL_AGAIN;
-pub use syntax::{Fault, Script};
+pub use fault::Fault;
+pub use syntax::Script;
+
+/// The shell of these words, if it is one that does not read what f3s gives to shells: `set -eu`, and commands as POSIX has them.
+/// Who is not known is trusted.
+pub fn foreign(words: &[String]) -> Option<&str> {
+    const FOREIGN: &[&str] =
+        &["fish", "csh", "tcsh", "rc", "es", "nu", "elvish", "xonsh", "pwsh", "powershell", "cmd", "python", "python3"];
+    let mut names = words.iter().map(|word| word.rsplit(['/', '\\']).next().unwrap_or_default());
+    let name = names.find(|name| *name != "env" && !name.starts_with('-'))?;
+    let program = name.to_ascii_lowercase();
+    FOREIGN.contains(&program.strip_suffix(".exe").unwrap_or(&program)).then_some(name)
+}
+
+/// "in ..": why its commands are not run.
+pub fn foreign_reason(shell: &str) -> String {
+    format!("`{shell}`, which does not know `set -eu`: there a command could fail unseen")
+}
 
 /// One word, whatever it holds.
 pub fn quote(word: &str) -> String {
@@ -24,7 +45,25 @@ pub fn always_quote(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::{foreign, quote};
+
+    #[test]
+    fn shells_of_other_kinds_are_known_by_their_names() {
+        for (words, shell) in [
+            (&["/bin/sh", "-c"][..], None),
+            (&["/bin/bash", "-o", "pipefail", "-c"], None),
+            (&["/opt/own", "-c"], None),
+            (&["conda", "run", "fish"], None),
+            (&["/usr/bin/fish", "-c"], Some("fish")),
+            (&["/usr/bin/env", "-S", "tcsh", "-c"], Some("tcsh")),
+            (&["C:\\Windows\\System32\\cmd.EXE", "/S", "/C"], Some("cmd.EXE")),
+            (&["pwsh", "-Command"], Some("pwsh")),
+            (&[], None),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(foreign(&words), shell, "{words:?}");
+        }
+    }
 
     #[test]
     fn quotes_what_needs_it() {

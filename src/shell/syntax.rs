@@ -1,12 +1,12 @@
 //! A shell text as a parser reads it: whether it is complete in itself, and what stands where in it.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use brush_parser::ast::{CompoundListItem, Program, SeparatorOperator};
-use brush_parser::{ParseError, ParserOptions, Token, TokenizerError, TokenizerOptions};
+use brush_parser::{ParserOptions, Token, TokenizerError, TokenizerOptions};
 
-use super::{documents, endings, failures};
+use super::fault::Fault;
+use super::{chains, depth, documents, endings, failures};
 
 /// One or more complete commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,43 +24,16 @@ pub struct Script {
     pub ends_early: Option<String>,
 }
 
-/// Why a text is not run as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// What is open at its end: "a single quote".
-    Unclosed(String),
-    /// A shell would go on reading.
-    Incomplete,
-    /// A shell refuses it; the place counts lines from 1.
-    Unexpected { word: String, line: usize },
-    /// It opens more, or more within each other, than can be told apart.
-    Deep,
-    /// A character that no argument of a program can hold.
-    Nul,
-    /// Where each command ends cannot be told for certain.
-    Unclear,
-    /// A chain whose failure is meant in one place and goes unseen in another. As it stands in the text.
-    Mixed { chain: String },
-    /// A group in front of `&&`, of which only the last command's failure would be seen. As it stands in the text.
-    Group { chain: String },
-}
-
-/// As much as a text may open, be it one within the other.
-const MAX_OPENED: usize = 16_384;
-/// What the parser's stack holds anywhere, and what it needs for each level.
-const FLAT: usize = 32;
-const LEVEL: usize = 32 << 10;
-
 impl Script {
     /// Reads a text as bash does, whose grammar holds that of other shells, or else as they do.
     pub fn parse(text: &str) -> Result<Script, Fault> {
         if text.contains('\0') {
             return Err(Fault::Nul);
         }
-        match opened(text) {
-            0..=FLAT => read(text),
-            opened @ ..=MAX_OPENED => std::thread::scope(|scope| {
-                let builder = std::thread::Builder::new().stack_size((1 << 20) + opened * LEVEL);
+        match depth::opened(text) {
+            0..=depth::FLAT => read(text),
+            opened @ ..=depth::MAX_OPENED => std::thread::scope(|scope| {
+                let builder = std::thread::Builder::new().stack_size((1 << 20) + opened * depth::LEVEL);
                 let reading = builder.spawn_scoped(scope, || read(text)).map_err(|_| Fault::Deep)?;
                 reading.join().expect("the parser does not panic")
             }),
@@ -79,7 +52,7 @@ fn read(text: &str) -> Result<Script, Fault> {
         is_empty: last.is_none(),
         ends_in_background: matches!(last, Some(CompoundListItem(_, SeparatorOperator::Async))),
         shows_failure: match last {
-            Some(statement) => failures::end_the_shell(statement, false),
+            Some(statement) => failures::ends_the_shell(statement, false),
             None => true,
         },
         ends_early: endings::of(tree.statements()),
@@ -101,10 +74,14 @@ impl<'t> Tree<'t> {
     fn parse(text: &'t str, options: &ParserOptions) -> Result<Tree<'t>, Fault> {
         let read = documents::without(text, &tokenizer(options))?;
         let tokens = tokens(&read, options).map_err(|inner| Fault::unclosed(&inner))?;
-        if is_deep(&tokens) {
+        if depth::is_deep(&tokens) {
             return Err(Fault::Deep);
         }
         let program = brush_parser::parse_tokens(&tokens, options).map_err(|error| Fault::of(&error, text))?;
+        let mut statements = program.complete_commands.iter().flat_map(|commands| &commands.0);
+        if statements.any(|CompoundListItem(list, _)| chains::lacks_command(list)) {
+            return Err(Fault::Incomplete);
+        }
         if !stand_where_they_say(&tokens, &read) {
             return Err(Fault::Unclear);
         }
@@ -185,142 +162,6 @@ fn stand_where_they_say(tokens: &[Token], text: &str) -> bool {
     })
 }
 
-/// How much is opened in a text that may hold more of it; quotes are not read.
-fn opened(text: &str) -> usize {
-    let brackets = text.matches(['(', '`']).count() + text.matches("${").count() + text.matches("$[").count();
-    let groups = text.split('{').skip(1).filter(|rest| rest.starts_with(char::is_whitespace)).count();
-    let keyword = |word: &&str| matches!(*word, "if" | "while" | "until" | "for" | "case" | "select" | "coproc");
-    brackets + groups + text.split(|c: char| !c.is_alphanumeric()).filter(keyword).count()
-}
-
-/// More parentheses and `case`s within each other than these take the parser time that doubles with each of them.
-const MAX_PARENTHESES: usize = 12;
-const MAX_CASES: usize = 6;
-
-fn is_deep(tokens: &[Token]) -> bool {
-    let (mut parentheses, mut cases, mut begins) = (0_usize, 0_usize, true);
-    for token in tokens {
-        match (token, token.to_str()) {
-            (Token::Operator(..), "(") => parentheses += 1,
-            (Token::Operator(..), ")") => parentheses = parentheses.saturating_sub(1),
-            (Token::Word(..), "case") if begins => cases += 1,
-            (Token::Word(..), "esac") if begins => cases = cases.saturating_sub(1),
-            _ => {}
-        }
-        if parentheses > MAX_PARENTHESES || cases > MAX_CASES {
-            return true;
-        }
-        begins = match token {
-            Token::Operator(operator, _) => !operator.contains(['<', '>']),
-            Token::Word(word, _) => {
-                matches!(word.as_str(), "if" | "then" | "elif" | "else" | "while" | "until" | "do" | "{" | "!")
-            }
-        };
-    }
-    false
-}
-
-impl Fault {
-    fn unclosed(error: &TokenizerError) -> Fault {
-        let unclosed = |what: &str| Fault::Unclosed(what.to_owned());
-        match error {
-            TokenizerError::UnterminatedSingleQuote(_) | TokenizerError::UnterminatedAnsiCQuote(_) => {
-                unclosed("a single quote")
-            }
-            TokenizerError::UnterminatedDoubleQuote(_) => unclosed("a double quote"),
-            TokenizerError::UnterminatedBackquote(_) => unclosed("a backquote"),
-            TokenizerError::UnterminatedExpansion
-            | TokenizerError::UnterminatedCommandSubstitution
-            | TokenizerError::UnterminatedVariable => unclosed("a `$(` or `${`"),
-            TokenizerError::UnterminatedHereDocuments(..) | TokenizerError::MissingHereTag(_) => {
-                Fault::missing_document()
-            }
-            _ => Fault::Incomplete,
-        }
-    }
-
-    pub fn missing_document() -> Fault {
-        Fault::Unclosed("a here-document".to_owned())
-    }
-
-    fn of(error: &ParseError, text: &str) -> Fault {
-        match error {
-            ParseError::Tokenizing { inner, .. } => Fault::unclosed(inner),
-            ParseError::ParsingAtEndOfInput => match first_word(text) {
-                word @ ("then" | "elif" | "else" | "fi" | "do" | "done" | "esac" | "}") => {
-                    Fault::Unexpected { word: word.to_owned(), line: 1 }
-                }
-                _ => Fault::Incomplete,
-            },
-            ParseError::ParsingNear(place) => {
-                let rest: String = text.chars().skip(place.index).collect();
-                let word = match first_word(&rest) {
-                    "" => rest.chars().take(1).collect(),
-                    word => word.to_owned(),
-                };
-                Fault::Unexpected { word, line: place.line }
-            }
-        }
-    }
-
-    /// What to write instead.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Fault::Unclosed(_) | Fault::Incomplete | Fault::Unexpected { .. } => {
-                "every command of a list is complete in itself: write what belongs together as one text of several lines"
-            }
-            Fault::Deep => "write it to a file with `write`, and run that",
-            Fault::Unclear => {
-                "write each of its commands as a text of its own, or all to a file with `write`, and run that"
-            }
-            Fault::Nul => "no command can hold it: `printf '\\\\0'` writes one",
-            Fault::Group { .. } => "join the commands of the group by `&&`, or write the chain as lines of its own",
-            Fault::Mixed { .. } => {
-                "write what must not fail as a line of its own, and the rest as `if .. ; then .. ; fi`"
-            }
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Unclosed(what) => write!(f, "{what} is not closed in this command"),
-            Fault::Incomplete => f.write_str("this command is not complete: a shell would wait for the rest of it"),
-            Fault::Unexpected { word, line: 1 } => {
-                write!(f, "a shell cannot read this command: it stumbles over `{word}`")
-            }
-            Fault::Unexpected { word, line } => {
-                write!(f, "a shell cannot read this command: it stumbles over `{word}` in its line {line}")
-            }
-            Fault::Deep => f.write_str(
-                "this command holds more brackets and blocks, or more of them within each other, than f3s reads",
-            ),
-            Fault::Nul => f.write_str("this command holds the character NUL"),
-            Fault::Unclear => f.write_str("where the commands of this text end cannot be told for certain"),
-            Fault::Group { chain } => write!(
-                f,
-                "`{chain}` could fail unseen: of a group in front of `&&` only the last command's failure counts"
-            ),
-            Fault::Mixed { chain } => {
-                write!(f, "`{chain}` could fail unseen: behind a command that must succeed stands a test that may fail")
-            }
-        }
-    }
-}
-
-/// The first word or operator.
-fn first_word(text: &str) -> &str {
-    let text = text.trim_start();
-    let is_word = |c: char| !c.is_whitespace() && !";&|()<>".contains(c);
-    let length = text.find(|c| !is_word(c)).unwrap_or(text.len());
-    if length > 0 { &text[..length] } else { &text[..text.find(is_word_or_blank).unwrap_or(text.len())] }
-}
-
-fn is_word_or_blank(c: char) -> bool {
-    c.is_whitespace() || !";&|()<>".contains(c)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,6 +181,9 @@ mod tests {
             ("( a", Fault::Incomplete),
             ("f() {", Fault::Incomplete),
             ("a \\", Fault::Incomplete),
+            ("! ", Fault::Incomplete),
+            ("a && !; b", Fault::Incomplete),
+            ("f() { if ! ; then a; fi; }", Fault::Incomplete),
             ("echo 'a", Fault::Unclosed("a single quote".to_owned())),
             ("echo \"a", Fault::Unclosed("a double quote".to_owned())),
             ("echo $(a", Fault::Unclosed("a `$(` or `${`".to_owned())),

@@ -19,19 +19,36 @@ impl Cases {
 
     /// A source of choices for every case.
     pub fn each(self) -> impl Iterator<Item = Choices> {
-        (0..self.count as u64).map(move |number| Choices(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number))
+        (0..self.count as u64).map(move |number| Choices {
+            state: self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number,
+            ..Choices::default()
+        })
     }
 }
 
-/// Choices that depend on the seed and the number of the case only (splitmix64).
-#[derive(Clone, Debug)]
-pub struct Choices(u64);
+/// Choices that depend on the seed and the number of the case only (splitmix64), or those of a shorter case.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    state: u64,
+    made: Vec<usize>,
+    /// These, then always the last one of what there is.
+    given: Option<std::vec::IntoIter<usize>>,
+}
 
 impl Choices {
     /// Less than `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
+        let choice = match &mut self.given {
+            Some(given) => given.next().unwrap_or(limit).min(limit - 1),
+            None => self.random(limit),
+        };
+        self.made.push(choice);
+        choice
+    }
+
+    fn random(&mut self, limit: usize) -> usize {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((mixed ^ (mixed >> 31)) % limit as u64) as usize
@@ -44,5 +61,28 @@ impl Choices {
     /// True once in `times`.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
+    }
+
+    #[allow(dead_code, reason = "where a case is cheap enough to be made again and again")]
+    /// Of a case that differs the shortest one found that differs, too. `differs` makes a case of choices.
+    pub fn shortest(&self, differs: impl Fn(&mut Choices) -> bool) -> Choices {
+        let given = |made: &[usize]| Choices { given: Some(made.to_vec().into_iter()), ..Choices::default() };
+        let mut made = self.made.clone();
+        let mut length = made.len();
+        while length > 0 {
+            let (mut at, mut is_shorter) = (0, false);
+            while at < made.len() {
+                let mut less = made.clone();
+                less.drain(at..(at + length).min(made.len()));
+                match differs(&mut given(&less)) {
+                    true => (made, is_shorter) = (less, true),
+                    false => at += length,
+                }
+            }
+            if !is_shorter {
+                length /= 2;
+            }
+        }
+        given(&made)
     }
 }

@@ -35,7 +35,7 @@ mod secrets;
 mod server;
 mod session;
 mod shell;
-#[path = "../cases/shell.rs"]
+#[path = "../cases/shell/mod.rs"]
 mod shell_cases;
 mod standing;
 mod steps;

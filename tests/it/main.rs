@@ -22,7 +22,7 @@ mod reference;
 mod rooms;
 mod settings;
 mod shell;
-#[path = "../cases/shell.rs"]
+#[path = "../cases/shell/mod.rs"]
 mod shell_cases;
 mod variants;
 mod warnings;

@@ -24,7 +24,7 @@ use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuil
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Pushed};
+use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Inherited, Pushed};
 use crate::event::{Event, Events};
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef, RESERVED_HOST};
@@ -197,10 +197,14 @@ impl Engine for Docker {
         leftovers::remove(&self.client).await
     }
 
-    async fn triggers(&self, image: &ImageRef) -> Result<Vec<String>, EngineError> {
+    async fn inherited(&self, image: &ImageRef) -> Result<Inherited, EngineError> {
         match self.client.inspect_image(&image.to_string()).await {
-            Ok(found) => Ok(found.config.and_then(|config| config.on_build).unwrap_or_default()),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Vec::new()),
+            Ok(found) => {
+                let config = found.config.unwrap_or_default();
+                let (triggers, shell) = (config.on_build.unwrap_or_default(), config.shell.unwrap_or_default());
+                Ok(Inherited { triggers, shell })
+            }
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Inherited::default()),
             Err(error) => Err(failed(error)),
         }
     }

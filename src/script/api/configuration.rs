@@ -317,6 +317,8 @@ pub mod functions {
 
     /// Sets the shell, a list of words, that runs the commands that follow.
     ///
+    /// It is one that knows `set -eu`, as bash and `sh` do. Others (fish, csh, PowerShell) are refused.
+    ///
     /// ```rhai
     /// shell(["/bin/bash", "-c"]);
     /// ```
@@ -330,6 +332,11 @@ pub mod functions {
             return call.wrong_type("words", "a list of strings", &words);
         }
         let words = call.words("words", &words)?;
+        if let Some(shell) = crate::shell::foreign(&words) {
+            let error = call.error(format!("commands cannot run in {}", crate::shell::foreign_reason(shell)));
+            let hint = format!("run it as a program: write its script with `write`, and `run(\"{shell} FILE\")`");
+            return Err(raise(error.hint(hint)));
+        }
         call.record(StepKind::Shell(words))
     }
 

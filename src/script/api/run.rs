@@ -155,13 +155,17 @@ pub mod functions {
     /// than 0 ends the step, whatever it is made of, unless `set +e` stands before it. One that could end all of them as if all
     /// were well, such as `exit 0` or `exec`, may only be the last.
     ///
-    /// What stands in a function, in `$(..)` or in the condition of an `if` is the shell's: there it counts how the last command
-    /// ends.
+    /// A command may hold several, on lines of their own or with `;` between them. One of those that fails ends the step, too,
+    /// be it `a && b` or `! a`, but for a chain that begins with tests of which one says no: `[ -e x ] && rm x` goes on where
+    /// there is no `x`. Tests are `[`, `test`, `[[`, `((`, `grep -q`, `cmp -s`, `command -v`, `type`, `which`, what stands behind
+    /// `!`, groups of nothing else, and pipes that end in one.
     ///
-    /// Within a command of several lines, or with `;`, a line such as `a && b` or `! a` cannot fail unseen either. Only a test
-    /// in front may: `[ -e x ] && rm x` goes on where there is no `x`. Tests are `[`, `test`, `[[`, `((`, `grep -q`,
-    /// `cmp -s`, `command -v`, `type`, `which`, and what stands behind `!`. One behind a command that must succeed, as in
-    /// `a && [ -e x ] && b`, is refused: `if` says what is meant.
+    /// Conditions are the shell's: what decides an `if` or a `while`, and what stands in front of `||` or behind `!`. There it
+    /// counts how the last command ends, also within a function that is called there or in front of `&&`. `$(..)` is the
+    /// shell's, too.
+    ///
+    /// Refused is what could fail unseen: several commands in front of `&&`, as in `{ a; b; } && c` (`a && b && c` says it), and,
+    /// unless the chain ends the command, a test behind what must succeed, as in `a && [ -e x ] && b` (`if` says what is meant).
     ///
     /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
