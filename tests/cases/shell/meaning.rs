@@ -11,6 +11,9 @@ use super::{Action, Command, Entries, Joint, List, Part, Question, Statement, is
 pub enum Meaning {
     /// f3s says that a command could fail unseen.
     Refused,
+    /// Shells do not agree on it, and f3s leaves it to them: `set -e` within a condition, where the shell around it has none,
+    /// as in `set +e; ! ( set -e; false; true )`: bash heeds it there.
+    Unsaid,
     Ran {
         succeeds: bool,
         log: String,
@@ -29,6 +32,7 @@ pub struct Dialect {
 struct World {
     log: String,
     has_file: bool,
+    is_unsaid: bool,
 }
 
 #[derive(Clone)]
@@ -70,7 +74,8 @@ pub fn meaning(all: &[&Entries], dialect: &Dialect) -> Meaning {
         let mut shell = Shell { world: &world, dialect, exits, status, function, lengths: BTreeMap::new() };
         shell.entries(entries) == 0
     });
-    Meaning::Ran { succeeds, log: world.into_inner().log }
+    let World { log, is_unsaid, .. } = world.into_inner();
+    if is_unsaid { Meaning::Unsaid } else { Meaning::Ran { succeeds, log } }
 }
 
 impl Shell<'_> {
@@ -192,7 +197,10 @@ impl Shell<'_> {
                 let had_file = std::mem::take(&mut self.world.borrow_mut().has_file);
                 return Ok(i32::from(!had_file));
             }
-            Action::Exits(exits) => self.exits = exits,
+            Action::Exits(exits) => {
+                self.world.borrow_mut().is_unsaid |= is_held && exits && !self.exits;
+                self.exits = exits;
+            }
         }
         Ok(0)
     }
