@@ -1,9 +1,8 @@
 //! Contents by their SHA-256. A content is on the disk before it is there, and is verified before it is used.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -11,36 +10,17 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::config::SHA256_DIGITS;
 use crate::digest;
+use crate::file::Identity;
 
 #[derive(Clone, Debug)]
 pub struct Blobs {
     folder: PathBuf,
     /// What was read whole and found right, as it stood then.
-    verified: Arc<Mutex<BTreeMap<Digests, Stamp>>>,
+    verified: Arc<Mutex<BTreeMap<Digests, Identity>>>,
 }
 
 /// What a content was compared with: its SHA-256 and, where that is wanted, its SHA-512.
 type Digests = (String, Option<String>);
-
-/// What `stat` says of a file: when none of it changed, the content did not. Its owner can set all but the last.
-#[derive(Debug, PartialEq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Stamp {
-        Stamp {
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
 
 pub enum Found {
     Right(PathBuf),
@@ -73,14 +53,15 @@ impl Blobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
             Err(error) => return Err(error),
         };
+        let identity = Identity::from(&metadata);
         let key = (digest.to_owned(), sha512.map(str::to_owned));
         let known = || self.verified.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if known().get(&key) == Some(&Stamp::of(&metadata)) {
+        if known().get(&key) == Some(&identity) {
             return Ok(Found::Right(path));
         }
         let is_right = metadata.is_file() && is_content(&path, digest, sha512)?;
         if is_right {
-            known().insert(key, Stamp::of(&metadata));
+            known().insert(key, identity);
             return Ok(Found::Right(path));
         }
         match metadata.is_dir() {

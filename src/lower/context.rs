@@ -9,7 +9,7 @@ use crate::digest;
 use crate::path::ProjectPath;
 use crate::pattern::{Matched, Patterns};
 use crate::recipe::{Artifact, ArtifactSource, PackedAs};
-use crate::world::{Stat, World};
+use crate::world::{Listed, Stat, World};
 
 /// Files by their path in the context, relative, with `/`. Folders that only hold others are implied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -202,7 +202,8 @@ impl<'a> ContextBuilder<'a> {
         let before = self.added;
         let stat = self.world.stat(&root).map_err(|error| unreadable(&root, &error))?;
         let mut files = Vec::new();
-        let folder = self.add(&walk, (&root, stat), (&matched, &Matched::default()), &mut files)?;
+        let found = Found { path: root.clone(), stat, digest: None };
+        let folder = self.add(&walk, found, (&matched, &Matched::default()), &mut files)?;
         self.files(&walk, files)?;
         if matched.out && self.added == before {
             return Ok(None);
@@ -250,9 +251,9 @@ impl<'a> ContextBuilder<'a> {
     }
 
     /// Adds files, which are read all together.
-    fn files(&mut self, walk: &Walk, files: Vec<Found>) -> Result<(), Diagnostic> {
+    fn files(&mut self, walk: &Walk, files: Vec<Unread>) -> Result<(), Diagnostic> {
         let paths: Vec<ProjectPath> = files.iter().map(|file| file.path.clone()).collect();
-        for (Found { path, size, mode }, digest) in files.into_iter().zip(self.world.digests(&paths)) {
+        for (Unread { path, size, mode }, digest) in files.into_iter().zip(self.world.digests(&paths)) {
             let digest = digest.map_err(|error| unreadable(&path, &error))?;
             self.context.entries.insert(walk.at(&path), ContextEntry::File { source: path, size, mode, digest });
         }
@@ -269,11 +270,11 @@ impl<'a> ContextBuilder<'a> {
     fn add(
         &mut self,
         walk: &Walk,
-        (path, stat): (&ProjectPath, Stat),
+        Found { path, stat, digest }: Found,
         (ignored, excluded): (&Matched, &Matched),
-        files: &mut Vec<Found>,
+        files: &mut Vec<Unread>,
     ) -> Result<bool, Diagnostic> {
-        let left_out = ignored.out || excluded.out;
+        let (path, left_out) = (&path, ignored.out || excluded.out);
         match stat {
             Stat::Folder { mode } => {
                 let dead = (ignored.out && !self.ignored.may_except_below(path.as_str()))
@@ -282,11 +283,11 @@ impl<'a> ContextBuilder<'a> {
                     return Ok(true);
                 }
                 let before = self.added;
-                for (name, stat) in self.world.scan(path).map_err(|error| unreadable(path, &error))? {
+                for Listed { name, stat, digest } in self.world.scan(path).map_err(|error| unreadable(path, &error))? {
                     let below = path.below(&name);
                     let ignored = self.ignored.below(ignored, below.as_str());
                     let excluded = walk.exclude.below(excluded, walk.below(&below));
-                    self.add(walk, (&below, stat), (&ignored, &excluded), files)?;
+                    self.add(walk, Found { path: below, stat, digest }, (&ignored, &excluded), files)?;
                 }
                 // One that is left out is there for what is excepted in it.
                 if !path.as_str().is_empty() && (!left_out || self.added > before) {
@@ -296,8 +297,15 @@ impl<'a> ContextBuilder<'a> {
             }
             _ if left_out => Ok(false),
             Stat::File { size, mode } => {
-                self.added += 1;
-                files.push(Found { path: path.clone(), size, mode });
+                match digest {
+                    Some(digest) => {
+                        self.put(walk.at(path), ContextEntry::File { source: path.clone(), size, mode, digest });
+                    }
+                    None => {
+                        self.added += 1;
+                        files.push(Unread { path: path.clone(), size, mode });
+                    }
+                }
                 Ok(false)
             }
             Stat::Other => {
@@ -330,8 +338,15 @@ const OWN: &str = ".f3s";
 /// Links that are followed before they are taken for a circle.
 const MAX_LINKS: u32 = 40;
 
-/// A file that is still to be read.
+/// What a walk came to.
 struct Found {
+    path: ProjectPath,
+    stat: Stat,
+    digest: Option<String>,
+}
+
+/// A file that is still to be read.
+struct Unread {
     path: ProjectPath,
     size: u64,
     mode: u32,

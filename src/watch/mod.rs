@@ -10,8 +10,8 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::file::Stamp;
 use crate::path::ProjectPath;
-use crate::world::Stamp;
 
 /// Editors write a file in several steps, and `git switch` touches hundreds: a change is over when nothing has
 /// happened for so long.

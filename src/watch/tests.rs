@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Ear;
+use crate::file::Stamp;
 use crate::path::ProjectPath;
-use crate::world::Stamp;
 
 struct Listener {
     ear: Ear,

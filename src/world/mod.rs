@@ -5,7 +5,7 @@ mod disk;
 mod memory;
 mod tracked;
 
-pub use disk::{Disk, Stamp};
+pub use disk::Disk;
 pub use memory::Memory;
 pub use tracked::{Answers, Tracked};
 
@@ -26,9 +26,10 @@ pub trait World: Send + Sync {
     fn stat(&self, path: &ProjectPath) -> io::Result<Stat>;
     /// The names in a folder, sorted.
     fn list(&self, path: &ProjectPath) -> io::Result<Vec<String>>;
-    /// What stands in a folder, by name, sorted: `list`, and `stat` of each.
-    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<(String, Stat)>> {
-        self.list(path)?.into_iter().map(|name| self.stat(&path.below(&name)).map(|stat| (name, stat))).collect()
+    /// What stands in a folder, sorted: `list`, and `stat` of each.
+    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<Listed>> {
+        let listed = |name: String| Ok(Listed { stat: self.stat(&path.below(&name))?, name, digest: None });
+        self.list(path)?.into_iter().map(listed).collect()
     }
     /// SHA-256 of a file's content, 64 lower-case hexadecimal digits; reads a file that did not change only once.
     fn digest(&self, path: &ProjectPath) -> io::Result<String>;
@@ -40,6 +41,15 @@ pub trait World: Send + Sync {
     fn env(&self, name: &str) -> Option<String>;
     /// The paths that were read, listed or looked for so far.
     fn reads(&self) -> BTreeSet<ProjectPath>;
+}
+
+/// What a folder holds under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub name: String,
+    pub stat: Stat,
+    /// Of a file that need not be read for it: looking once tells all.
+    pub digest: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

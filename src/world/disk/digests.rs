@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::identity::Identity;
 use crate::digest;
+use crate::file::Identity;
 use crate::folders;
 
 /// A file whose time stamp is this young when it was read may change again within the same tick of the clock: its

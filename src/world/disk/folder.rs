@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
-use super::identity::{Identity, Stamp};
+use crate::file::{Identity, Stamp};
 use crate::path::ProjectPath;
 use crate::world::Stat;
 

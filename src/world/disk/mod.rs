@@ -3,7 +3,6 @@
 
 mod digests;
 mod folder;
-mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,14 +12,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::{Stat, World};
+use super::{Listed, Stat, World};
 use crate::digest;
-use crate::file;
+use crate::file::{self, Identity, Stamp};
 use crate::path::ProjectPath;
 use digests::Digests;
 use folder::Folder;
-use identity::Identity;
-pub use identity::Stamp;
 
 /// So many files at least are worth a thread.
 const FILES_OF_A_THREAD: usize = 64;
@@ -171,7 +168,7 @@ impl World for Disk {
         Ok(names)
     }
 
-    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<(String, Stat)>> {
+    fn scan(&self, path: &ProjectPath) -> io::Result<Vec<Listed>> {
         let folder = match Folder::open(self.open_root()?.as_fd(), path) {
             Some(folder) => folder,
             None => Folder::at(&self.locate_target(path)?)?,
@@ -181,8 +178,11 @@ impl World for Disk {
         for name in folder.names()? {
             match folder.look(&name) {
                 Ok((stat, identity)) => {
-                    stamps.push((path.below(&name), Stamp::known(Some(identity))));
-                    found.push((name, stat));
+                    let below = path.below(&name);
+                    let is_file = matches!(stat, Stat::File { .. });
+                    let digest = if is_file { self.known(below.as_str(), &identity) } else { None };
+                    stamps.push((below, Stamp::known(Some(identity))));
+                    found.push(Listed { name, stat, digest });
                 }
                 // It went away meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -287,11 +287,17 @@ mod tests {
         set_age(60);
         let second = Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap();
         assert_ne!(first, second);
+        let scanned = || {
+            let world = Disk::new(project.path(), Some(cache.path())).unwrap();
+            world.scan(&path("")).unwrap().into_iter().map(|listed| listed.digest).collect::<Vec<_>>()
+        };
+        assert_eq!(scanned(), [None]);
         // Both times the file was too young to be trusted; now what was kept is believed, whatever it is.
         std::thread::sleep(std::time::Duration::from_nanos(digests::RACY_NANOSECONDS as u64));
         assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), second);
         let kept = std::fs::read_dir(cache.path().join("digests")).unwrap().next().unwrap().unwrap().path();
         let text = std::fs::read_to_string(&kept).unwrap();
+        assert_eq!(scanned(), [Some(second.clone())]);
         std::fs::write(&kept, text.replace(&second, &first)).unwrap();
         assert_eq!(Disk::new(project.path(), Some(cache.path())).unwrap().digest(&path("a")).unwrap(), first);
     }
@@ -318,12 +324,13 @@ mod tests {
         let world = Disk::new(root, None).unwrap();
         for way in ["a", "to"] {
             let scanned = world.scan(&path(way)).unwrap();
-            let names: Vec<String> = scanned.iter().map(|(name, _)| name.clone()).collect();
+            let names: Vec<String> = scanned.iter().map(|listed| listed.name.clone()).collect();
             assert_eq!(names, world.list(&path(way)).unwrap());
             let paths: Vec<ProjectPath> = names.iter().map(|name| path(&format!("{way}/{name}"))).collect();
             let digests = world.digests(&paths);
-            for ((path, (_, stat)), digest) in paths.iter().zip(scanned).zip(digests) {
-                assert_eq!(world.stat(path).unwrap(), stat, "{path}");
+            for ((path, listed), digest) in paths.iter().zip(scanned).zip(digests) {
+                assert_eq!(world.stat(path).unwrap(), listed.stat, "{path}");
+                assert!(listed.digest.is_none() || listed.digest == digest.as_ref().ok().cloned(), "{path}");
                 assert_eq!(world.digest(path).ok(), digest.ok(), "{path}");
             }
         }

@@ -1,8 +1,9 @@
-//! What the system says of a file: when none of it changed, the content did not.
+//! What `stat` says of a file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// When none of it changed, the content did not: a file's owner can set all but the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub size: u64,

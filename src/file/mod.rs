@@ -1,4 +1,6 @@
-//! Opening files of the project, at whose paths anything may have come to stand meanwhile.
+//! Opening files of the project, at whose paths anything may have come to stand meanwhile, and telling whether they changed.
+
+mod identity;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -6,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+pub use identity::{Identity, Stamp};
 
 /// Opens a regular file for reading. Never waits: opening a pipe would, until somebody writes to it.
 ///
