@@ -6,6 +6,7 @@ mod clearing;
 mod download;
 mod git;
 mod git_program;
+mod links;
 mod living;
 mod locks;
 mod logins;

@@ -1,19 +1,17 @@
 //! From an archive to the tar that a build gets: stripped, filtered, owners set, nothing that leaves its folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::archive::{self, Entry, Kind, Limits, Time, Writer, shown};
+use super::links::{self, Leaves, Links};
 use crate::diagnostic::Diagnostic;
 use crate::pattern::Patterns;
 use crate::recipe::Filter;
 
-/// Links that are followed before they are taken for a circle.
-const MAX_LINKS: u32 = 16;
-
 /// Changes when the same archive would be packed otherwise.
-pub const VERSION: &str = "pack 3";
+pub const VERSION: &str = "pack 4";
 
 /// The mode of folders that an archive only implies, where tools of the image copy what it holds (`put.sh`): those that are
 /// there stay as they are. No archive has it.
@@ -41,9 +39,6 @@ pub struct Wanted {
     pub copied: bool,
 }
 
-/// The components of a path: names of files are bytes.
-type Parts = Vec<Vec<u8>>;
-
 struct Packer<'a, W: Write> {
     name: &'a str,
     strip: usize,
@@ -51,8 +46,10 @@ struct Packer<'a, W: Write> {
     exclude: Patterns,
     owner: Option<(u64, u64)>,
     copied: bool,
-    /// Where links lead, by their path in the archive.
-    links: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// As the archive has them.
+    links: Links,
+    /// As they come to lie: without what is stripped, two folders may become one.
+    kept_links: Links,
     /// Folders, and links that may lead to some, that stand in what is packed.
     folders: BTreeSet<Vec<u8>>,
     kept: usize,
@@ -76,7 +73,8 @@ impl<'a, W: Write> Packer<'a, W> {
             exclude: compiled(&filter.exclude),
             owner,
             copied: *copied,
-            links: BTreeMap::new(),
+            links: Links::default(),
+            kept_links: Links::default(),
             folders: BTreeSet::new(),
             kept: 0,
             out: Writer::new(out),
@@ -84,19 +82,11 @@ impl<'a, W: Write> Packer<'a, W> {
     }
 
     fn entry(&mut self, mut entry: Entry) -> Result<(), Diagnostic> {
-        let parts = parts(&entry.path).ok_or_else(|| self.leaves(&entry.path))?;
-        self.stays_inside(&entry.path, &parts)?;
-        match &entry.kind {
-            Kind::Symlink { target } => _ = self.links.insert(parts.join(&b'/'), target.clone()),
-            Kind::HardLink { target } => {
-                let target_parts = super::pack::parts(target).ok_or_else(|| self.leaves(target))?;
-                self.stays_inside(target, &target_parts)?;
-            }
-            Kind::File { .. } | Kind::Folder | Kind::Special { .. } => {}
-        }
+        self.links.enter(&entry.path, &entry.kind).map_err(|leaves| self.leaves(leaves))?;
+        let parts = links::parts(&entry.path).expect("it stays inside");
         let Some(path) = self.wanted(&parts) else { return Ok(()) };
         if let Kind::HardLink { target } = &mut entry.kind {
-            let wanted = super::pack::parts(target).and_then(|parts| self.wanted(&parts));
+            let wanted = links::parts(target).and_then(|parts| self.wanted(&parts));
             let Some(wanted) = wanted else {
                 let (path, target) = (shown(&path), shown(target));
                 let message = format!("`{path}` in `{}` is a hard link to `{target}`, which is left out", self.name);
@@ -104,6 +94,7 @@ impl<'a, W: Write> Packer<'a, W> {
             };
             *target = wanted;
         }
+        self.kept_links.enter(&path, &entry.kind).map_err(|leaves| self.leaves(leaves))?;
         let shown_path = shown(&path);
         if self.copied {
             // Of all extended attributes it is the one that layers keep.
@@ -165,29 +156,11 @@ impl<'a, W: Write> Packer<'a, W> {
         wanted.then_some(bytes)
     }
 
-    /// Refuses an entry below a link that could lead anywhere but down.
-    fn stays_inside(&self, path: &[u8], parts: &[Vec<u8>]) -> Result<(), Diagnostic> {
-        let mut left: Parts = parts[..parts.len().saturating_sub(1)].iter().rev().cloned().collect();
-        let mut at: Parts = Vec::new();
-        let mut followed = 0;
-        while let Some(part) = left.pop() {
-            at.push(part);
-            let Some(target) = self.links.get(&at.join(&b'/')) else { continue };
-            followed += 1;
-            let down = super::pack::parts(target).filter(|_| followed <= MAX_LINKS);
-            let Some(down) = down else {
-                let link = format!("`{}` is a link to `{}`", shown(&at.join(&b'/')), shown(target));
-                return Err(self.leaves(path).note(link));
-            };
-            at.pop();
-            left.extend(down.into_iter().rev());
-        }
-        Ok(())
-    }
-
-    fn leaves(&self, path: &[u8]) -> Diagnostic {
-        Diagnostic::error(format!("`{}` in `{}` would be unpacked outside of its folder", shown(path), self.name))
-            .hint("do not trust this archive; `exclude` does not help: f3s refuses all of it")
+    fn leaves(&self, Leaves { path, note }: Leaves) -> Diagnostic {
+        let message = format!("`{}` in `{}` would be unpacked outside of its folder", shown(&path), self.name);
+        let error = Diagnostic::error(message)
+            .hint("do not trust this archive; `exclude` does not help: f3s refuses all of it");
+        note.into_iter().fold(error, Diagnostic::note)
     }
 
     fn finish(self) -> Result<(), Diagnostic> {
@@ -202,22 +175,6 @@ impl<'a, W: Write> Packer<'a, W> {
         let failed = |error: io::Error| Diagnostic::error(format!("`{}` cannot be packed: {error}", self.name));
         self.out.finish().map_err(failed)
     }
-}
-
-/// The components of a path in an archive; `None` for one that leaves the folder.
-fn parts(path: &[u8]) -> Option<Parts> {
-    let mut parts = Vec::new();
-    if path.starts_with(b"/") {
-        return None;
-    }
-    for part in path.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => return None,
-            part => parts.push(part.to_vec()),
-        }
-    }
-    Some(parts)
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub fn read(mut reader: impl Read, name: &str, gauge: &Gauge, visit: Visit) -> R
             let error = io::Error::new(error.kind(), format!("`{}`: {error}", shown(&path)));
             gauge.explain(name, error)
         };
+        are_numbers(&records).map_err(in_entry)?;
         let size = sparse.as_ref().map_or(entry.size(), |sparse| sparse.size);
         let kind = kind(&entry, &path, size).map_err(in_entry)?;
         gauge.entry(if matches!(kind, Kind::File { .. }) { size } else { 0 }).map_err(in_entry)?;
@@ -132,6 +133,20 @@ fn text<'r>(records: &'r [(String, Vec<u8>)], wanted: &str) -> Option<&'r str> {
 
 fn number(records: &[(String, Vec<u8>)], wanted: &str) -> Option<u64> {
     text(records, wanted)?.parse().ok()
+}
+
+/// Refuses numbers of pax that are none: the header's would be taken in their place, which says something else.
+fn are_numbers(records: &[(String, Vec<u8>)]) -> io::Result<()> {
+    let is_read = |key: &str| match key {
+        "mtime" => text(records, key).and_then(of_decimal).is_some(),
+        _ => number(records, key).is_some(),
+    };
+    let numbers =
+        records.iter().map(|(key, _)| key.as_str()).filter(|key| ["size", "uid", "gid", "mtime"].contains(key));
+    match { numbers }.find(|key| !is_read(key)) {
+        Some(key) => Err(io::Error::new(io::ErrorKind::InvalidData, format!("its `{key}` is no number"))),
+        None => Ok(()),
+    }
 }
 
 /// The modification time: of pax with its fraction, else the header's.

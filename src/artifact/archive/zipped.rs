@@ -76,8 +76,9 @@ fn mode<R: Read>(entry: &zip::read::ZipFile<'_, R>, path: &[u8]) -> (u32, bool) 
     let (of_unix, is_unix) = (attributes >> 16, entry.system() == zip::System::Unix);
     let is_folder =
         path.ends_with(b"/") || (is_unix && of_unix & KIND == FOLDER) || (!is_unix && attributes & DOS_FOLDER != 0);
-    let mode = match of_unix & 0o7777 {
-        mode if is_unix && mode != 0 => mode,
+    let mode = match of_unix {
+        // Of an entry that has a kind, no bits are bits, too.
+        1.. if is_unix => of_unix & 0o7777,
         _ if is_folder => 0o755,
         _ if !is_unix && attributes & DOS_READ_ONLY != 0 => 0o444,
         _ => 0o644,

@@ -1,5 +1,6 @@
 //! What the system's `tar` makes of an archive, and what it makes of what f3s packs from it.
 
+mod attacks;
 mod random;
 mod zip;
 
