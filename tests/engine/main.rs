@@ -15,6 +15,7 @@ mod copy_cases;
 mod credentials;
 mod docker_build;
 mod door;
+mod endurance;
 mod failures;
 mod families;
 mod fine;

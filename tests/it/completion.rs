@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::skipped::skipped;
+
 /// A project with a recipe that has parameters and, beside it, one that is wrong.
 fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -105,8 +107,7 @@ const SHOW: &str = "show() { printf '<%s>' \"$@\"; echo; }; complete -o nosort -
 #[test]
 fn bash_completes_values_behind_the_sign_where_it_breaks_words() {
     if Command::new("bash").arg("--version").output().is_err() {
-        // Not by the macro, whose words nobody sees of a test that passes.
-        let _ = writeln!(std::io::stderr(), "SKIPPED bash_completes_values: there is no bash");
+        skipped("bash_completes_values", "there is no bash");
         return;
     }
     let project = project();

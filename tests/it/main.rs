@@ -24,5 +24,6 @@ mod settings;
 mod shell;
 #[path = "../cases/shell/mod.rs"]
 mod shell_cases;
+mod skipped;
 mod variants;
 mod warnings;
