@@ -30,6 +30,31 @@ fn a_secret_is_in_no_image_no_log_and_no_fingerprint() {
     assert_eq!(project.f3s(&["build"]).ok().summary(), "up to date 1");
 }
 
+#[test]
+fn nothing_that_f3s_tells_of_itself_holds_a_secret_or_a_login() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let mut project = Project::new();
+    project.recipe(
+        "a",
+        "base(\"alpine:3.13\");\nrun(\": @; cat /run/secrets/token\", #{ secrets: secret(\"token\") });\npush();\n",
+    );
+    project.set("TOKEN", SECRET);
+    project.set("RUST_LOG", "trace");
+    let registry = format!("{}/{}", variable("F3S_LAB_REGISTRY"), project.prefix);
+    let ran = project.f3s(&["run", "--registry", &registry]).ok();
+    assert!(ran.err.contains("TRACE") && ran.err.contains("pushed 1"), "{}", ran.err);
+    let config = std::fs::read_to_string(format!("{}/config.json", variable("DOCKER_CONFIG"))).unwrap();
+    let logins = config.split('"').skip_while(|word| *word != "auth").nth(2).unwrap().to_owned();
+    // As bytes in a debugger's view, too.
+    let as_numbers = format!("{:?}", SECRET.as_bytes());
+    for hidden in [SECRET, "lab-password", &logins, as_numbers.trim_matches(['[', ']'])] {
+        let line = ran.err.lines().find(|line| line.contains(hidden));
+        assert!(line.is_none(), "`{hidden}` is in {line:?}");
+    }
+}
+
 /// True when a file below the engine's folder of builds has this text.
 fn is_kept(root: &str, text: &str) -> bool {
     let found =

@@ -6,6 +6,7 @@ mod cli;
 mod closures;
 mod completion;
 mod configuration;
+mod confinement;
 mod consent;
 mod copies;
 mod diagnostics;
