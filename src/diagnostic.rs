@@ -227,10 +227,16 @@ impl Sources {
     }
 }
 
+/// Characters; more than that are no name that somebody mistyped.
+const LONGEST_NAME: usize = 200;
+
 /// The candidate nearest to a mistyped name, if any is near enough to be what was meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Far longer or shorter is far away: comparing takes as long as both lengths multiplied.
     let length = name.chars().count();
+    if length > LONGEST_NAME {
+        return None;
+    }
     let is_near = |candidate: &&str| {
         length.abs_diff(candidate.chars().count()) * 3 <= length.max(candidate.chars().count()).max(3)
     };

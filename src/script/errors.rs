@@ -16,7 +16,11 @@ pub struct Many(pub Arc<Vec<Diagnostic>>);
 
 pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
     let position = error.position();
-    let place = origin::place(file, position);
+    let place = match is_behind_all(text, position) {
+        // No line of the script stands there.
+        true => end_of_previous(file, text, position).0,
+        false => origin::place(file, position),
+    };
     match &*error.0 {
         ParseErrorType::MissingToken(token, _) if token == ";" => {
             let (place, behind) = end_of_previous(file, text, position);
@@ -51,6 +55,14 @@ pub fn of_parsing(file: &str, text: &str, error: &ParseError) -> Diagnostic {
             error
         }
     }
+}
+
+/// True for a position behind which the script has no more text: Rhai misses the end of something there.
+fn is_behind_all(text: &str, position: Position) -> bool {
+    let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
+    let mut lines = text.lines().skip(line - 1);
+    let rest = lines.next().map_or(String::new(), |line| line.chars().skip(column.max(1) - 1).collect());
+    rest.trim().is_empty() && lines.all(|line| line.trim().is_empty())
 }
 
 /// True when the mistake stands at a number such as `3.20`.
@@ -128,8 +140,7 @@ pub fn of_running(main: &str, definitions: &Definitions, error: EvalAltResult) -
                 return vec![Diagnostic::error(message).at(located(&file, position, calls))];
             }
             error => {
-                let ends =
-                    !matches!(error, EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorTerminated(..));
+                let ends = !matches!(error, EvalAltResult::ErrorTerminated(..));
                 let position = error.position();
                 let position = if ends { position } else { position.or_else(definitions.busy()) };
                 let origin = located(&file, position, calls);
@@ -151,9 +162,6 @@ fn located(file: &str, position: Position, mut calls: Vec<Call>) -> Origin {
 
 fn plain(error: EvalAltResult) -> Diagnostic {
     match error {
-        EvalAltResult::ErrorTooManyOperations(_) => Diagnostic::error("the script does not end")
-            .label("still running here after 5 million operations")
-            .hint("look for a loop without an end; recipes describe images, they do not compute"),
         EvalAltResult::ErrorStackOverflow(_) => Diagnostic::error("functions call each other too deeply")
             .label("more than 64 calls deep")
             .hint("look for a function that calls itself without an end"),
@@ -186,8 +194,11 @@ fn plain(error: EvalAltResult) -> Diagnostic {
                 .label("it is not done here")
                 .hint("look for a loop that makes ever larger values; large content is a file: `copy` it")
         }
-        EvalAltResult::ErrorTerminated(..) => Diagnostic::error("the script does not end")
-            .label("still running here after a second of processor time")
+        EvalAltResult::ErrorTerminated(excess, _) => Diagnostic::error("the script does not end")
+            .label(match excess.try_cast() {
+                Some(Excess::Work) => "still running here after the work of 5 million operations",
+                Some(Excess::Memory | Excess::Time) | None => "still running here after a second of processor time",
+            })
             .hint("look for a loop without an end; recipes describe images, they do not compute"),
         error => {
             let text = error.to_string();

@@ -8,7 +8,7 @@ use super::compile::compile;
 use super::lint::Lint;
 use super::modules::ProjectModules;
 use super::recorder::{Bindings, Project, Recording};
-use super::{errors, language};
+use super::{errors, language, meter};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::recipe::Recipe;
 
@@ -39,6 +39,7 @@ impl Interpreter {
         recording.lock().definitions.add(file, &ast);
         self.engine.set_default_tag(recording.clone().into_tag());
         self.engine.set_module_resolver(ProjectModules::new(recording.clone(), self.lint.clone()));
+        meter::start_run();
         let result = self.engine.run_ast(&ast);
         self.engine.set_default_tag(Dynamic::UNIT);
         let mut recorder = recording.lock();

@@ -2,8 +2,6 @@
 
 /// Bytes of one script.
 pub const MAX_SCRIPT: usize = 256 * 1024;
-/// A recipe runs some hundred operations; a loop that never ends reaches this in a fraction of a second.
-pub const MAX_OPERATIONS: u64 = 5_000_000;
 pub const MAX_CALL_DEPTH: usize = 64;
 pub const MAX_EXPRESSION_DEPTH: usize = 64;
 /// Bytes of one text, and of all texts in a list or map.

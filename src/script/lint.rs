@@ -136,6 +136,7 @@ impl Lint {
         let Some(Expr::Map(map, _)) = args.last().filter(|_| longest) else { return Vec::new() };
         let unknown = map.0.iter().filter(|(key, _)| !known.iter().any(|known| known == key.name.as_str()));
         unknown
+            .take(MAX_MISTAKES)
             .map(|(key, _)| {
                 let keys = known.iter().map(String::as_str);
                 unknown_option(name, &key.name, keys).at(origin::place(file, key.pos))

@@ -1,4 +1,4 @@
-//! How deep a text goes: what the parser, which calls itself for each level, is not given.
+//! How deep and how long a text is: what the parser, which calls itself for each level and holds all words, is not given.
 
 use brush_parser::Token;
 
@@ -7,6 +7,16 @@ pub const MAX_OPENED: usize = 16_384;
 /// What the parser's stack holds anywhere, and what it needs for each level.
 pub const FLAT: usize = 32;
 pub const LEVEL: usize = 32 << 10;
+
+/// Words and operators of a text, each of which the parser makes some kilobytes of; and as many as are worth telling apart from
+/// what stands in quotes.
+pub const MAX_TOKENS: usize = 32_768;
+pub const MAX_WORDS: usize = 4 * MAX_TOKENS;
+
+/// At least as many as a text has words and operators, whatever is quoted.
+pub fn words(text: &str) -> usize {
+    text.split_whitespace().count() + text.matches([';', '&', '|', '<', '>', '(', ')']).count()
+}
 
 /// How much is opened in a text that may hold more of it; quotes are not read.
 pub fn opened(text: &str) -> usize {

@@ -15,6 +15,8 @@ pub enum Fault {
     Unexpected { word: String, line: usize },
     /// It opens more, or more within each other, than can be told apart.
     Deep,
+    /// More words than can be held beside each other.
+    Long,
     /// A character that no argument of a program can hold.
     Nul,
     /// Where each command ends cannot be told for certain.
@@ -74,7 +76,7 @@ impl Fault {
             Fault::Unclosed(_) | Fault::Incomplete | Fault::Unexpected { .. } => {
                 "every command of a list is complete in itself: write what belongs together as one text of several lines"
             }
-            Fault::Deep => "write it to a file with `write`, and run that",
+            Fault::Deep | Fault::Long => "write it to a file with `write`, and run that",
             Fault::Unclear => {
                 "write each of its commands as a text of its own, or all to a file with `write`, and run that"
             }
@@ -98,6 +100,7 @@ impl fmt::Display for Fault {
             Fault::Unexpected { word, line } => {
                 write!(f, "a shell cannot read this command: it stumbles over `{word}` in its line {line}")
             }
+            Fault::Long => f.write_str("this command has more words than f3s reads"),
             Fault::Deep => f.write_str(
                 "this command holds more brackets and blocks, or more of them within each other, than f3s reads",
             ),

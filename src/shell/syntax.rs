@@ -73,7 +73,13 @@ pub(super) struct Tree<'t> {
 impl<'t> Tree<'t> {
     fn parse(text: &'t str, options: &ParserOptions) -> Result<Tree<'t>, Fault> {
         let read = documents::without(text, &tokenizer(options))?;
+        if depth::words(&read) > depth::MAX_WORDS {
+            return Err(Fault::Long);
+        }
         let tokens = tokens(&read, options).map_err(|inner| Fault::unclosed(&inner))?;
+        if tokens.len() > depth::MAX_TOKENS {
+            return Err(Fault::Long);
+        }
         if depth::is_deep(&tokens) {
             return Err(Fault::Deep);
         }
@@ -200,6 +206,11 @@ mod tests {
         let nested = format!("{}a; {}", "{ ".repeat(1_000), "}; ".repeat(1_000));
         assert_eq!(Script::parse(&nested).unwrap().text, nested);
         assert!(Script::parse(&"grep case x\n".repeat(100)).is_ok());
+        for text in ["a && b\n", "x ", "a;", "'b'"] {
+            let long = text.repeat(if text.contains('b') { 20_000 } else { 200_000 });
+            let fault = (!text.contains('\'')).then_some(Fault::Long);
+            assert_eq!(Script::parse(&long).err(), fault, "{text}");
+        }
     }
 
     #[test]

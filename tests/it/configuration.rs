@@ -33,6 +33,7 @@ fn what_a_dockerfile_would_read_otherwise_is_quoted() {
         (r#"author(" a b ");"#, "MAINTAINER a b"),
         (r#"stop_signal("rtmin+3");"#, "STOPSIGNAL rtmin+3"),
         (r#"stop_signal(9);"#, "STOPSIGNAL 9"),
+        (r#"expose("53/UDP", ["80-81/Tcp"]);"#, "EXPOSE 53/udp 80-81/tcp"),
     ] {
         assert_eq!(lowered(steps), expected, "{steps}");
     }

@@ -29,6 +29,16 @@ fn loops_without_an_end() {
     ends("base(\"scratch\");\nfn f() { f(); }\nf();\n", 3, "too deeply");
 }
 
+#[test]
+fn loops_over_functions_of_the_language_that_call_others() {
+    let list = "base(\"scratch\");\nlet a = []; for i in 0..500 { a.push(i * 7919 % 503); }\n";
+    ends(&format!("{list}loop {{ a.sort(|x, y| x - y); }}\n"), 3, "does not end");
+    ends(&format!("{list}loop {{ a.map(|x| x).some(|x| false); }}\n"), 3, "does not end");
+    // A comparison that fails ends it at once.
+    ends(&format!("{list}a.sort(|x, y| x.nothing());\n"), 3, "`nothing` does not take");
+    ends(&format!("{list}a.sort(|x, y| \"x\");\n"), 3, "returns a number or a bool, not a string");
+}
+
 /// Never large, yet each round takes longer than the one before: without optimization time ends it, else the count of items.
 #[track_caller]
 fn never_large(value: &str, part: &str) {
@@ -68,7 +78,7 @@ fn values_that_grow() {
     ends(&format!("{long}let b = a.to_chars();\n"), 3, "a list has more than 10000 items");
     ends(&format!("{long}a.replace(\"x\", a);\n"), 3, "a text has more than 16 MB");
     // No one of them is large.
-    ends("let f = |a, b| 1;\nloop { f = f.curry(f); }\n", 2, "of memory");
+    ends("let f = |a, b| 1;\nloop { f = f.curry(f); }\n", 2, "does not end");
     let many: String = (0..20).map(|n| format!("let v{n} = a + \"{n}\";\n")).collect();
     let error = evaluate(&format!("{long}{many}")).unwrap_err().to_string();
     assert!(error.contains("of memory"), "{error}");
@@ -101,6 +111,14 @@ fn texts_are_read_once() {
     ends(&format!("base(\"scratch\");\nset_timezone(\"{long}\");\n"), 2, "is no time zone");
     ends(&format!("base(\"scratch\");\nset_locale(\"{long}\");\n"), 2, "is no locale");
     ends(&format!("base(\"scratch\");\nadd_user(\"{long}\");\n"), 2, "is no name of a user");
+    ends(&format!("base(\"scratch\");\nrun(\"x\", #{{ \"{long}\": 1 }});\n"), 2, "has no option");
+    let names = "let t = \"x\"; while t.len() < 100000 { t += t; }\nfn f(o, t) { expect_one_of(o, \"name\", [t]); }\n";
+    ends(&format!("{names}f(t + \"y\", t);\n"), 2, "knows no name");
+    let lines = "let t = \"a && b\\n\"; while t.len() < 500000 { t += t; }\n";
+    ends(&format!("base(\"scratch\");\n{lines}run(t + \"a\");\n"), 3, "more words than f3s reads");
+    let options: String = (0..200).map(|n| format!("a{n}: 1, ")).collect();
+    assert_eq!(evaluate(&format!("run(\"x\", #{{ {options} }});")).unwrap_err().0.len(), 100);
+    ends(&format!("loop {{ print(\"{}\"); }}\n", "a".repeat(5_000)), 1, "does not end");
     // Signs that could begin a raw text; an unknown function of a very long name, and very many of them.
     assert!(evaluate(&"#".repeat(200_000)).is_err());
     assert!(evaluate(&format!("{}();", "x".repeat(200_000))).is_err());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, NativeCallContext};
 
-use crate::diagnostic::nearest;
+use super::{ports, signals};
 use crate::recipe::{Command, Healthcheck, StepKind};
 use crate::script::arguments::{Call, Outcome, raise};
 
@@ -61,32 +61,13 @@ fn command(call: &Call, value: &Dynamic) -> Outcome<Command> {
     }
 }
 
-fn port(call: &Call, value: &Dynamic) -> Outcome<String> {
-    let text = match value.as_int() {
-        Ok(number) => number.to_string(),
-        Err(_) => call.text("port", value)?,
-    };
-    let (range, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-    let number = |port: &str| {
-        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-        port.parse::<u16>().ok().filter(|port| digits && *port > 0)
-    };
-    let (from, to) = range.split_once('-').unwrap_or((range, range));
-    let ports = number(from).zip(number(to)).is_some_and(|(from, to)| from <= to);
-    if !ports || !matches!(protocol, "tcp" | "udp" | "sctp") {
-        let error = call.error(format!("`{text}` is no port"));
-        return Err(raise(error.hint("write `80`, `\"53/udp\"` or `\"7000-7010\"`")));
-    }
-    Ok(text)
-}
-
 fn record_ports(ctx: &NativeCallContext, ports: &[&Dynamic]) -> Outcome<()> {
     let call = Call::new(ctx);
     let mut all = Vec::new();
     for value in ports {
         match (*value).clone().try_cast::<Array>() {
-            Some(list) => all.extend(list.iter().map(|value| port(&call, value)).collect::<Outcome<Vec<_>>>()?),
-            None => all.push(port(&call, value)?),
+            Some(list) => all.extend(list.iter().map(|value| ports::port(&call, value)).collect::<Outcome<Vec<_>>>()?),
+            None => all.push(ports::port(&call, value)?),
         }
     }
     if all.is_empty() {
@@ -97,6 +78,14 @@ fn record_ports(ctx: &NativeCallContext, ports: &[&Dynamic]) -> Outcome<()> {
 
 /// The longest time that an engine can hold, in seconds: it counts nanoseconds in 63 bits.
 const MAX_SECONDS: i64 = i64::MAX / 1_000_000_000;
+/// Seconds, or a number with a unit.
+fn time(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
+    match value.is_int() {
+        true => up_to(MAX_SECONDS)(call, what, value),
+        false => call.timeout(what, value).map(|time| time.duration().as_secs()),
+    }
+}
+
 /// An engine counts retries in 31 bits.
 const MAX_RETRIES: i64 = i32::MAX as i64;
 
@@ -107,31 +96,6 @@ fn up_to(most: i64) -> impl Fn(&Call, &str, &Dynamic) -> Outcome<u64> {
         }
         number => Ok(number as u64),
     }
-}
-
-/// The signals of Linux, as engines know them, with or without `SIG` (github.com/moby/sys, `signal/signal_linux.go`).
-const SIGNALS: &[&str] = &[
-    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
-    "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
-    "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
-];
-/// The number of the last signal, `RTMAX`, and how many there are from `RTMIN` to it.
-const LAST_SIGNAL: u32 = 64;
-const REAL_TIME_SIGNALS: u32 = 31;
-
-fn is_signal(signal: &str) -> bool {
-    if let Ok(number) = signal.parse::<u32>() {
-        return (1..=LAST_SIGNAL).contains(&number) && signal.bytes().all(|byte| byte.is_ascii_digit());
-    }
-    let upper = signal.to_ascii_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let half = REAL_TIME_SIGNALS / 2;
-    let away = |sign: char, most: u32| {
-        let rest = name.strip_prefix(if sign == '+' { "RTMIN" } else { "RTMAX" });
-        let distances = 1..=most;
-        rest.is_some_and(|rest| rest.is_empty() || distances.into_iter().any(|far| *rest == format!("{sign}{far}")))
-    };
-    SIGNALS.contains(&name) || away('+', half) || away('-', half - 1)
 }
 
 #[export_module]
@@ -352,24 +316,18 @@ pub mod functions {
     pub fn stop_signal(ctx: NativeCallContext, signal: Dynamic) -> Outcome<()> {
         let call = Call::new(&ctx);
         let signal = if signal.is_int() { signal.to_string() } else { call.text("signal", &signal)? };
-        if !is_signal(&signal) {
-            let name = signal.to_ascii_uppercase();
-            let near = nearest(name.trim_start_matches("SIG"), SIGNALS.iter().copied());
-            let error = call.error(format!("`{signal}` is no signal"));
-            return Err(raise(error.hint(match near {
-                Some(near) => format!("did you mean `SIG{near}`?"),
-                None => format!("write one like `SIGTERM`, or a number from 1 to {LAST_SIGNAL}"),
-            })));
+        if !signals::is_known(&signal) {
+            return Err(raise(call.error(format!("`{signal}` is no signal")).hint(signals::remedy(&signal))));
         }
         call.record(StepKind::StopSignal(signal))
     }
 
     /// Sets the command that tells whether a container is healthy; `false` removes an inherited one.
     ///
-    /// Options, in seconds: `interval`, `timeout`, `start_period` (ints); `retries` (int).
+    /// Options: `interval`, `timeout`, `start_period` (times: `"30s"`, `"5m"`, or seconds); `retries` (int).
     ///
     /// ```rhai
-    /// healthcheck("curl -f http://localhost/", #{ interval: 30, timeout: 3 });
+    /// healthcheck("curl -f http://localhost/", #{ interval: "30s", timeout: 3 });
     /// ```
     /// ```dockerfile
     /// HEALTHCHECK --interval=30s --timeout=3s CMD curl -f http://localhost/
@@ -382,9 +340,9 @@ pub mod functions {
             Ok(false) => None,
             _ => Some(Healthcheck {
                 command: super::command(&call, &command)?,
-                interval: options.get("interval", up_to(MAX_SECONDS))?,
-                timeout: options.get("timeout", up_to(MAX_SECONDS))?,
-                start_period: options.get("start_period", up_to(MAX_SECONDS))?,
+                interval: options.get("interval", time)?,
+                timeout: options.get("timeout", time)?,
+                start_period: options.get("start_period", time)?,
                 retries: options.get("retries", up_to(MAX_RETRIES))?,
             }),
         };

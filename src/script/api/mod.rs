@@ -8,9 +8,12 @@ mod files;
 mod identity;
 mod joins;
 mod library_support;
+mod lists;
 pub mod literal;
 mod parameters;
+mod ports;
 mod run;
+mod signals;
 mod structure;
 mod texts;
 
@@ -36,6 +39,7 @@ pub fn register(engine: &mut Engine) {
         engine.register_global_module(Shared::new(module));
     }
     joins::register(engine);
+    lists::register(engine);
     texts::register(engine);
     refuse_standard(engine);
 }
@@ -44,7 +48,20 @@ pub fn register(engine: &mut Engine) {
 pub const REFUSED: [&str; 2] = ["exit", "sleep"];
 
 /// Functions of the language that are registered again, with a limit or to refuse something.
-pub const OF_THE_LANGUAGE: [&str; 7] = ["to_string", "append", "replace", "split", "split_rev", "to_chars", "to_json"];
+pub const OF_THE_LANGUAGE: [&str; 12] = [
+    "to_string",
+    "append",
+    "replace",
+    "split",
+    "split_rev",
+    "to_chars",
+    "to_json",
+    "sort",
+    "sort_by",
+    "contains",
+    "index_of",
+    "dedup",
+];
 
 fn refuse_standard(engine: &mut Engine) {
     let [exit, sleep] = REFUSED;
