@@ -1,5 +1,5 @@
 //! Text of others made safe to show: what commands, registries and engines say, what stands in scripts, archives and URLs.
-//! Nothing that is left can move a cursor, colour or rename a terminal, turn the order of letters around, or show a password.
+//! Nothing that is left can move a cursor, colour or rename a terminal, turn the order of letters around, or show a password or a token of a URL.
 //!
 //! Texts become harmless where they leave f3s, not where they come in: `report::Report::hear` does it to events,
 //! `report::diagnostic::render` to diagnostics, `shown` to all else that is printed.
@@ -56,7 +56,7 @@ pub fn pictured(text: &str) -> String {
         c if is_c1(c) || is_bidi(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     };
-    text.chars().map(picture).collect()
+    passwords::hidden(&text.chars().map(picture).collect::<String>())
 }
 
 /// What is printed beside the reports, for whoever reads it here: a terminal, or a service of continuous integration.
@@ -141,7 +141,10 @@ mod tests {
     #[test]
     fn scripts_keep_their_columns_and_dockerfiles_their_letters() {
         assert_eq!(source("\u{9b}2J https://me:geheim@x/"), "\u{fffd}2J https://me:******@x/");
-        assert_eq!(pictured("RUN printf '\x1b[2J\x7f'\r\n\tx\u{9b}"), "RUN printf '␛[2J␡'␍\n\tx\u{fffd}");
+        assert_eq!(
+            pictured("RUN printf '\x1b[2J\x7f'\r\n\tx\u{9b} http://h?a=b"),
+            "RUN printf '␛[2J␡'␍\n\tx\u{fffd} http://h?a=***"
+        );
     }
 
     #[test]

@@ -1,32 +1,62 @@
-//! Passwords in URLs, RFC 3986 section 3.2.1: `scheme://user:password@host`.
+//! What is secret in URLs: passwords, RFC 3986 section 3.2.1 (`scheme://user:password@host`), and queries, section 3.4, in which
+//! tokens and signatures stand under any name: names of parameters are shown, their values are not.
 
 use std::ops::Range;
 
-/// Where passwords stand in a text, in bytes. Without a colon a user of the web is taken for a token. A variable of a shell
-/// is the name of a password and none.
-fn passwords(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// Where secrets stand in a text, in bytes, one behind the other.
+fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
     for (at, mark) in text.match_indices("://") {
         let start = at + mark.len();
+        // A URL within a query is part of what is secret already.
+        if found.last().is_some_and(|last| start < last.end) {
+            continue;
+        }
         // Passwords may hold quotes and parentheses of the sub-delimiters.
         let ends = |c: char| c.is_whitespace() || c.is_control() || "/?#\"`<>\\[]{}|".contains(c);
         // A host in brackets ends the search, and comes behind the `@`.
         let end = text[start..].find(ends).map_or(text.len(), |end| start + end);
-        let Some(user_end) = text[start..end].rfind('@').map(|at| start + at) else { continue };
-        // An image and its digest.
-        if text[user_end..].starts_with("@sha") {
-            continue;
-        }
-        let is_web = ["http", "https", "ftp"].iter().any(|scheme| ends_with(&text[..at], scheme));
-        match text[start..user_end].find(':') {
-            Some(colon) => found.push(start + colon + 1..user_end),
-            None if is_web => found.push(start..user_end),
-            None => {}
-        }
+        found.extend(password(text, at, start..end));
+        found.extend(query(text, end));
     }
     found
 }
 
+/// The password between the scheme, which ends at `scheme`, and the host. Without a colon a user of the web is taken for a
+/// token.
+fn password(text: &str, scheme: usize, authority: Range<usize>) -> Option<Range<usize>> {
+    let Range { start, end } = authority;
+    let user_end = text[start..end].rfind('@').map(|at| start + at)?;
+    // An image and its digest.
+    if text[user_end..].starts_with("@sha") {
+        return None;
+    }
+    let is_web = || ["http", "https", "ftp"].iter().any(|name| ends_with(&text[..scheme], name));
+    match text[start..user_end].find(':') {
+        Some(colon) => Some(start + colon + 1..user_end),
+        None => is_web().then_some(start..user_end),
+    }
+}
+
+/// The values of the query of a URL whose authority ends at `from`; a parameter without a name is one.
+fn query(text: &str, from: usize) -> Vec<Range<usize>> {
+    let ends = |c: char| c.is_whitespace() || c.is_control() || "\"`<>\\".contains(c);
+    let end = text[from..].find(ends).map_or(text.len(), |end| from + end);
+    let Some(start) = text[from..end].find(['?', '#']).map(|at| from + at) else { return Vec::new() };
+    if text[start..].starts_with('#') {
+        return Vec::new();
+    }
+    let end = text[start..end].find('#').map_or(end, |at| start + at);
+    let mut at = start + 1;
+    let parameters = text[at..end].split('&').map(|parameter| {
+        let value = at + parameter.find('=').map_or(0, |equals| equals + 1)..at + parameter.len();
+        at += parameter.len() + 1;
+        value
+    });
+    parameters.collect()
+}
+
+/// A variable of a shell is the name of a secret and none.
 fn is_variable(text: &str) -> bool {
     let is_name = |name: &str| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
     text.strip_prefix('$').is_some_and(|name| !name.starts_with(|c: char| c.is_ascii_digit()) && is_name(name))
@@ -44,13 +74,13 @@ pub fn hidden(text: &str) -> String {
 
 /// The text with a star for each of their letters.
 pub fn starred(text: &str) -> String {
-    replaced(text, |password| "*".repeat(password.chars().count()))
+    replaced(text, |secret| "*".repeat(secret.chars().count()))
 }
 
 fn replaced(text: &str, by: impl Fn(&str) -> String) -> String {
     let (mut replaced, mut done) = (String::with_capacity(text.len()), 0);
     let is_one = |range: &Range<usize>| !range.is_empty() && !is_variable(&text[range.clone()]);
-    for range in passwords(text).into_iter().filter(is_one) {
+    for range in secrets(text).into_iter().filter(is_one) {
         replaced.push_str(&text[done..range.start]);
         replaced.push_str(&by(&text[range.clone()]));
         done = range.end;
@@ -65,7 +95,7 @@ mod tests {
     #[test]
     fn passwords_go_and_users_and_hosts_stay() {
         for (text, shown) in [
-            ("get https://me:geheim@h.example.com:5000/x?y failed", "get https://me:***@h.example.com:5000/x?y failed"),
+            ("get https://me:geheim@h.example.com:5000/x failed", "get https://me:***@h.example.com:5000/x failed"),
             ("(http://me:p%40ss:word@[::1]:5000/)", "(http://me:***@[::1]:5000/)"),
             ("HTTPS://ghp_token@github.com/x.git", "HTTPS://***@github.com/x.git"),
             ("a@b at p://u:a@b@h, `https://x:y@z`", "a@b at p://u:***@h, `https://x:***@z`"),
@@ -84,7 +114,28 @@ mod tests {
             ),
         ] {
             assert_eq!(hidden(text), shown);
+            assert_eq!(hidden(shown), shown, "once is enough");
         }
         assert_eq!(starred("x://ü:ßß@h"), "x://ü:**@h");
+    }
+
+    #[test]
+    fn values_of_queries_go_and_names_stay() {
+        for (text, shown) in [
+            ("get https://h/x?token=geheim: 403", "get https://h/x?token=*** 403"),
+            (
+                "https://h/x?X-Amz-Signature=ab/cd==&sig=%20&raw&e=#top",
+                "https://h/x?X-Amz-Signature=***&sig=***&***&e=#top",
+            ),
+            ("`http://h?a=b`, \"s3://b/(c)?d=(e)\\n\"", "`http://h?a=***`, \"s3://b/(c)?d=***\\n\""),
+            ("https://me:pw@h/x?to=https://you:pw@h/y?z https://i?j", "https://me:***@h/x?to=*** https://i?***"),
+            ("https://h/#x?y=z https://h/?a=$TOKEN&b=c", "https://h/#x?y=z https://h/?a=$TOKEN&b=***"),
+            ("what://is this? a=b", "what://is this? a=b"),
+            ("https://h/ü?ß=ß&=ßß", "https://h/ü?ß=***&=***"),
+        ] {
+            assert_eq!(hidden(text), shown);
+            assert_eq!(hidden(shown), shown, "once is enough");
+        }
+        assert_eq!(starred("https://h/x?a=ßß&bc"), "https://h/x?a=**&**");
     }
 }

@@ -26,5 +26,6 @@ mod shell;
 #[path = "../cases/shell/mod.rs"]
 mod shell_cases;
 mod skipped;
+mod urls;
 mod variants;
 mod warnings;

@@ -47,7 +47,14 @@ fn matching(call: &Call, written: &str) -> Outcome<(Vec<ProjectPath>, bool)> {
     let folder = ProjectPath::join(pattern.folder(), "").expect("a folder of the project");
     let world = call.recording.lock().project.world.clone();
     let glob = globset::Glob::new(pattern.file_name()).map(|glob| glob.compile_matcher());
-    let names = world.list(&folder).unwrap_or_default();
+    let names = match world.list(&folder) {
+        Ok(names) => names,
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::PermissionDenied) => {
+            let error = call.error(format!("`{written}` cannot be matched in `{folder}`: {error}"));
+            return Err(raise(error.hint("rename the file, or name those that you want")));
+        }
+        Err(_) => Vec::new(),
+    };
     let is_match = |name: &&String| glob.as_ref().is_ok_and(|glob| glob.is_match(name));
     let matches: Vec<_> =
         names.iter().filter(is_match).filter_map(|name| ProjectPath::join(folder.as_str(), name)).collect();
