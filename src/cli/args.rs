@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::failure::Failure;
 use super::output::When;
 use super::reporter::Progress;
-use crate::config::{Original, Replacement};
+use crate::config::{Original, Registry, Replacement};
 use crate::consent::Allowance;
 use crate::diagnostic::Diagnostic;
 use crate::script::Setting;
@@ -26,8 +26,8 @@ pub struct Global {
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Global options")]
     pub directory: Option<PathBuf>,
     /// Prefix of the images that `push()` sends, such as `registry.example.com/team`
-    #[arg(long, env = REGISTRY, value_name = "PREFIX", global = true, help_heading = "Global options")]
-    pub registry: Option<String>,
+    #[arg(long, env = REGISTRY, value_name = "PREFIX", value_parser = Registry::from_str, global = true, help_heading = "Global options")]
+    pub registry: Option<Registry>,
     /// Fetch what begins with FROM from TO instead; may be repeated
     #[arg(long = "mirror", value_name = "FROM=TO", value_parser = parse_mirror, global = true, help_heading = "Global options")]
     pub mirrors: Vec<(Original, Replacement)>,

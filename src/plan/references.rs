@@ -87,11 +87,8 @@ pub fn clashes(graph: &Graph, images: &[PlannedImage]) -> Vec<Diagnostic> {
 
 fn in_registry(registry: Option<&str>, name: &str, tag: &str) -> Result<ImageRef, Diagnostic> {
     let text = match registry {
-        Some(registry) => format!("{}/{name}:{tag}", registry.trim_end_matches('/')),
+        Some(registry) => format!("{registry}/{name}:{tag}"),
         None => format!("{name}:{tag}"),
     };
-    text.parse().map_err(|error| {
-        Diagnostic::error(format!("the registry `{}` makes no image reference: {error}", registry.unwrap_or_default()))
-            .hint("it is a host with an optional path and no scheme: `registry.example.com/team`")
-    })
+    text.parse().map_err(|error| Diagnostic::error(format!("`{text}` is no image reference: {error}")))
 }

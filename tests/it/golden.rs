@@ -22,7 +22,7 @@ fn without_source(text: &str) -> String {
 fn the_ten_recipes_lower_to_their_golden_dockerfiles() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let world: Arc<dyn World> = Arc::new(Disk::new(root, None).unwrap());
-    let config = Config { registry: Some("registry.example.com/team".into()), ..Config::default() };
+    let config = Config { registry: Some("registry.example.com/team".parse().unwrap()), ..Config::default() };
     let graph =
         pipeline::load(&world, &config, &Request::default(), &mut Sources::default(), &Evaluations::default()).unwrap();
     let plan = pipeline::plan(&graph, &Present::default(), &*world, &config, &PlanOptions::default()).unwrap();

@@ -113,6 +113,25 @@ fn scripts_of_another_owner_in_a_folder_above_are_not_the_project() {
 }
 
 #[test]
+fn registries_make_references() {
+    let folder = project();
+    let file = folder.path().join("project/f3s.toml");
+    for registry in ["-x", "a b/c", "https://r.example.com", "r.example.com/Team"] {
+        std::fs::write(&file, format!("jobs = 2\nregistry = \"{registry}\"\n")).unwrap();
+        let words = [&format!("the registry `{registry}` makes no image reference"), "--> f3s.toml:2:12"];
+        for command in [&["build"][..], &["check"], &["plan", "--offline"]] {
+            fails(&f3s(folder.path(), &[], command), 3, &words.map(|word| word.as_ref()));
+        }
+        std::fs::remove_file(&file).unwrap();
+        fails(&f3s(folder.path(), &[("F3S_REGISTRY", registry)], &["build"]), 2, &["makes no image reference"]);
+    }
+    std::fs::write(&file, "registry = \"127.0.0.1:5000/\"\n").unwrap();
+    let listed = f3s(folder.path(), &[], &["list"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("127.0.0.1:5000/a:latest"));
+    assert!(f3s(folder.path(), &[("F3S_REGISTRY", "")], &["check"]).status.success());
+}
+
+#[test]
 fn mirrors_are_urls_that_fetch() {
     let folder = project();
     let file = folder.path().join("project/f3s.toml");
