@@ -34,6 +34,11 @@ pub fn of_reader(reader: &mut impl Read) -> io::Result<String> {
     }
 }
 
+/// True for so many lower-case hexadecimal digits.
+pub fn is_hexadecimal(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The digits of a digest that was made piece by piece.
 pub fn hex(digest: impl AsRef<[u8]>) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);

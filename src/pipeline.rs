@@ -80,10 +80,12 @@ async fn pull_retried<E: Engine>(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<(), EngineError> {
-    let mut attempts = Attempts::default();
+    let (mut attempt, mut attempts) = (1, Attempts::default());
     loop {
         let Err(error) = engine.pull(image, events, cancel).await else { return Ok(()) };
-        let say = |because| _ = events.send(Event::Note { message: format!("pulls `{image}` again: {because}") });
+        attempt += 1;
+        let reference = image.to_string();
+        let say = |because| _ = events.send(Event::PullRetried { reference, attempt, because });
         attempts.wait(engine, error, cancel, say).await?;
     }
 }

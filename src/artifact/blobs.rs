@@ -96,7 +96,7 @@ fn is_content(path: &Path, digest: &str, sha512: Option<&str>) -> io::Result<boo
 
 /// What a file of the store says: the digest of a content.
 pub fn named(path: &Path) -> Option<String> {
-    let is_digest = |text: &String| text.len() == SHA256_DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_digest = |text: &String| digest::is_hexadecimal(text, SHA256_DIGITS);
     std::fs::metadata(path).ok().filter(|metadata| metadata.len() == SHA256_DIGITS as u64)?;
     std::fs::read_to_string(path).ok().filter(is_digest)
 }

@@ -1,28 +1,49 @@
-//! Logins of download servers, from the user's `.netrc`. Which of them goes where is decided here: to the host that it is
-//! of, and over TLS.
+//! Logins of download servers: from the user's own settings, then from his `.netrc`. Which of them goes where is decided here: to
+//! the host that it is of, and over TLS.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
+use super::netrc;
 use crate::folders;
 
 #[derive(Clone, Default)]
-pub struct Logins(Vec<Login>);
+pub struct Logins(Vec<Entry>);
+
+/// A login that is known, or that a program tells.
+#[derive(Clone)]
+struct Entry {
+    /// `host` or `host:port`.
+    machine: String,
+    user: String,
+    password: Password,
+}
+
+#[derive(Clone)]
+pub enum Password {
+    Text(String),
+    /// A program with its arguments: the first line that it prints.
+    Command(Vec<String>),
+}
 
 #[derive(Clone, PartialEq)]
 pub struct Login {
-    machine: String,
     user: String,
     password: String,
 }
 
+/// One that waits for a word where nobody sees it asking would wait for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Logins {
-    /// Of `NETRC`, else of `.netrc` in the home folder. One that cannot be read has none.
-    pub fn of_user() -> Logins {
+    /// Those of `NETRC`, else of `.netrc` in the home folder. One that cannot be read has none.
+    pub fn of_netrc() -> Logins {
         let named = std::env::var_os("NETRC").filter(|name| !name.is_empty()).map(PathBuf::from);
         let file = named.or_else(|| Some(folders::home()?.join(".netrc")));
         file.map(|file| Logins::read(&file)).unwrap_or_default()
@@ -32,81 +53,56 @@ impl Logins {
         std::fs::read_to_string(file).map(|text| Logins::parse(&text)).unwrap_or_default()
     }
 
-    /// `default` is left out: it would give a login to whatever host a recipe names.
     fn parse(text: &str) -> Logins {
-        let mut logins: Vec<Login> = Vec::new();
-        let mut open = false;
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            let mut words = words(line).into_iter();
-            while let Some(word) = words.next() {
-                match word.as_str() {
-                    "machine" => {
-                        let machine = words.next().unwrap_or_default();
-                        logins.push(Login { machine, user: String::new(), password: String::new() });
-                        open = true;
-                    }
-                    "default" => open = false,
-                    // Its text ends at an empty line.
-                    "macdef" => {
-                        _ = lines.by_ref().find(|line| line.trim().is_empty());
-                        break;
-                    }
-                    key @ ("login" | "password" | "account") => {
-                        let value = words.next().unwrap_or_default();
-                        if let Some(login) = logins.last_mut().filter(|_| open) {
-                            match key {
-                                "login" => login.user = value,
-                                "password" => login.password = value,
-                                _ => {}
-                            }
-                        }
-                    }
-                    comment if comment.starts_with('#') => break,
-                    _ => {}
-                }
-            }
-        }
-        Logins(logins)
+        let entry = |entry: netrc::Entry| Entry {
+            machine: entry.machine,
+            user: entry.user,
+            password: Password::Text(entry.password),
+        };
+        Logins(netrc::parse(text).into_iter().map(entry).collect())
+    }
+
+    /// With others, as `host` or `host:port`, user and password, that go before these.
+    #[must_use]
+    pub fn below(self, others: impl IntoIterator<Item = (String, String, Password)>) -> Logins {
+        let others = others.into_iter().map(|(machine, user, password)| Entry { machine, user, password });
+        Logins(others.chain(self.0).collect())
     }
 
     /// What goes to a URL's host. A password in clear over a network is worth less than an error.
-    pub fn of(&self, url: &Url) -> Option<Login> {
-        let host = url.host_str()?;
-        let login = self.0.iter().find(|login| login.machine.eq_ignore_ascii_case(host))?;
-        (url.scheme() == "https" || is_here(url)).then(|| login.clone())
-    }
-}
-
-/// The words of a line; one in quotes may hold blanks.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() {
-        let (word, left) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_word(quoted),
-            None => {
-                let (word, left) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
-                (word.to_owned(), left)
-            }
+    ///
+    /// Errors: the program that knows the password does not tell it.
+    pub fn of(&self, url: &Url) -> Result<Option<Login>, String> {
+        let Some(host) = url.host_str() else { return Ok(None) };
+        let port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
+        let is_meant = |machine: &str| {
+            machine.eq_ignore_ascii_case(host) || port.as_ref().is_some_and(|port| machine.eq_ignore_ascii_case(port))
         };
-        words.push(word);
-        rest = left.trim_start();
+        let entry = self.0.iter().find(|entry| is_meant(&entry.machine));
+        let Some(entry) = entry.filter(|_| url.scheme() == "https" || is_here(url)) else { return Ok(None) };
+        let password = match &entry.password {
+            Password::Text(text) => text.clone(),
+            Password::Command(words) => told(words)?,
+        };
+        Ok(Some(Login { user: entry.user.clone(), password }))
     }
-    words
 }
 
-fn quoted_word(text: &str) -> (String, &str) {
-    let mut word = String::new();
-    let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return (word, &text[at + 1..]),
-            '\\' => word.extend(letters.next().map(|(_, letter)| letter)),
-            letter => word.push(letter),
-        }
+/// What a program says is the password. Nothing that it prints is shown.
+fn told(words: &[String]) -> Result<String, String> {
+    let (program, arguments) = words.split_first().ok_or("the command for its password is empty")?;
+    let failed = |why: String| format!("`{program}`, which knows the password of its login, {why}");
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = tokio::runtime::Handle::current().block_on(tokio::time::timeout(PATIENCE, command.output()));
+    let output = output.map_err(|_| failed(format!("did not answer within {} s", PATIENCE.as_secs())))?;
+    let output = output.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("failed: {}", output.status)));
     }
-    (word, "")
+    let said = String::from_utf8(output.stdout).map_err(|_| failed("printed what is no UTF-8".to_owned()))?;
+    let line = said.lines().next().filter(|line| !line.is_empty());
+    line.map(str::to_owned).ok_or_else(|| failed("printed nothing".to_owned()))
 }
 
 fn is_here(url: &Url) -> bool {
@@ -126,9 +122,8 @@ impl Login {
         if user.is_empty() && password.is_empty() {
             return None;
         }
-        let machine = url.host_str().unwrap_or_default().to_owned();
         url.set_username("").and_then(|()| url.set_password(None)).ok()?;
-        Some(Login { machine, user, password })
+        Some(Login { user, password })
     }
 
     /// The value of `Authorization`.
@@ -142,7 +137,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str, url: &str) -> Option<(String, String)> {
-        let login = Logins::parse(text).of(&Url::parse(url).unwrap())?;
+        let login = Logins::parse(text).of(&Url::parse(url).unwrap()).unwrap()?;
         Some((login.user, login.password))
     }
 

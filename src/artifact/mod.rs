@@ -10,6 +10,7 @@ mod links;
 mod living;
 mod locks;
 mod logins;
+mod netrc;
 mod pack;
 mod partial;
 mod request;
@@ -18,5 +19,5 @@ mod store;
 mod transfer;
 
 pub use clearing::{Cleared, clear};
-pub use logins::Logins;
+pub use logins::{Logins, Password};
 pub use store::{Content, Store};

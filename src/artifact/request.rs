@@ -41,7 +41,10 @@ impl Request<'_> {
         loop {
             // A login goes to the host that it is of: each address is asked with its own, or with none.
             let own = own.clone().filter(|_| url.origin() == origin);
-            let login = own.or_else(|| self.logins.of(&url));
+            let login = match own {
+                Some(own) => Some(own),
+                None => self.logins.of(&url).map_err(|why| self.failed(why))?,
+            };
             let response = self.ask(&agent, &url, login.as_ref(), start)?;
             let status = response.status().as_u16();
             let to = match status {
@@ -135,7 +138,7 @@ impl Request<'_> {
         let host = url.host_str().unwrap_or_default();
         Failure::Final(match code {
             401 | 407 => error
-                .hint(format!("a login for `{host}` can stand in `~/.netrc`; it is sent to that host, by https only")),
+                .hint(format!("a login for `{host}` can stand in `~/.netrc`, or below `[logins]` of your own `settings.toml`; it is sent to that host, by https only")),
             404 => error.hint("is the version right? Open the URL's folder to see what there is"),
             _ => error,
         })

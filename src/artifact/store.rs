@@ -135,9 +135,9 @@ impl Store {
     /// How long a fetch may take, and how long a silence.
     fn patience(&self, artifact: &Artifact) -> (Duration, Duration) {
         let limits = &artifact.limits;
-        let seconds =
-            |own: Option<u64>, general: std::num::NonZeroU64| Duration::from_secs(own.unwrap_or(general.get()));
-        (seconds(limits.timeout, self.bounds.timeout), seconds(limits.stall, self.bounds.stall))
+        let (timeout, stall) =
+            (limits.timeout.unwrap_or(self.bounds.timeout), limits.stall.unwrap_or(self.bounds.stall));
+        (timeout.duration(), stall.duration())
     }
 
     /// The file that enters the build context, made from a fetched artifact. Made once, then kept.

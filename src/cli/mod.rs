@@ -8,6 +8,7 @@ mod environment;
 mod failure;
 mod help;
 mod keys;
+mod logins;
 mod output;
 mod project;
 mod reporter;

@@ -1,25 +1,26 @@
 //! What bounds a download, which checksums files have, and how sizes are written.
 
-use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use serde::Deserialize;
+
+use crate::recipe::Timeout;
 
 /// `[downloads]`: what holds for every download unless its recipe says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Downloads {
-    /// Seconds that one download may take in all, with what is tried again.
-    pub timeout: NonZeroU64,
-    /// Seconds after which a server that sends next to nothing is given up.
-    pub stall: NonZeroU64,
+    /// What one download may take in all, with what is tried again.
+    pub timeout: Timeout,
+    /// After which time a server that sends next to nothing is given up.
+    pub stall: Timeout,
     /// The largest file.
     pub limit: Size,
 }
 
 impl Default for Downloads {
     fn default() -> Downloads {
-        let seconds = |count| NonZeroU64::new(count).expect("it is not 0");
+        let seconds = |count| Timeout::of_seconds(count).expect("it is not 0");
         Downloads { timeout: seconds(2 * 60 * 60), stall: seconds(60), limit: Size(20 << 30) }
     }
 }
@@ -91,8 +92,8 @@ pub const SHA512_DIGITS: usize = 128;
 
 /// A digest of that many hexadecimal digits, in lower case.
 pub fn digest(text: &str, digits: usize) -> Option<String> {
-    let is_digest = text.len() == digits && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_digest.then(|| text.to_ascii_lowercase())
+    let lower = text.to_ascii_lowercase();
+    crate::digest::is_hexadecimal(&lower, digits).then_some(lower)
 }
 
 #[cfg(test)]
@@ -114,9 +115,16 @@ mod tests {
     fn settings_are_read_and_checked() {
         let read = |text: &str| toml::from_str::<Downloads>(text).map_err(|error| error.message().to_owned());
         assert_eq!(read("").unwrap(), Downloads::default());
-        let set = read("timeout = 1\nstall = 2\nlimit = \"3kB\"").unwrap();
-        assert_eq!((set.timeout.get(), set.stall.get(), set.limit), (1, 2, Size(3000)));
-        assert!(read("timeout = 0").is_err() && read("speed = 1").is_err());
+        let set = read("timeout = 90\nstall = \"2m\"\nlimit = \"3kB\"").unwrap();
+        assert_eq!(
+            (set.timeout.to_string(), set.stall.to_string(), set.limit),
+            ("90s".into(), "2m".into(), Size(3000))
+        );
+        assert!(read("speed = 1").is_err());
+        for text in ["timeout = 0", "timeout = -1", "stall = \"5 minutes\"", "stall = true", "stall = 1.5"] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains("time: write `90s`, `5m`, `2h` or seconds"), "{text}: {error}");
+        }
         assert_eq!(read("limit = \"much\"").unwrap_err(), "`much` is no size: write `500MB` or `2GiB`");
         let checksum = |text: &str| Checksum::try_from(text.to_owned());
         assert_eq!(checksum(&format!("sha256:{}", "A".repeat(64))), Ok(Checksum::Sha256("a".repeat(64))));

@@ -2,22 +2,25 @@
 
 mod downloads;
 mod mirrors;
+mod registry;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::recipe::Timeout;
+
 pub use downloads::{Checksum, Downloads, SHA256_DIGITS, SHA512_DIGITS, Size, digest};
 pub use mirrors::{Mirrors, Original, Replacement};
+pub use registry::Registry;
 
 /// Every field is optional in the file; an unknown field is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The prefix of every image that `push()` sends: `registry.example.com/team`.
-    pub registry: Option<String>,
+    pub registry: Option<Registry>,
     /// Glob patterns of recipes, relative to the project; `["scripts/*.rhai"]` when empty.
     pub recipes: Vec<String>,
     /// How many images are built at the same time; the number of processors when `None`.
@@ -37,19 +40,19 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transfers {
-    /// Seconds that one pull or push may take in all, with what is tried again.
-    pub timeout: NonZeroU64,
+    /// What one pull or push may take in all, with what is tried again.
+    pub timeout: Timeout,
 }
 
 impl Default for Transfers {
     fn default() -> Transfers {
-        Transfers { timeout: NonZeroU64::new(2 * 60 * 60).expect("it is not 0") }
+        Transfers { timeout: Timeout::of_seconds(2 * 60 * 60).expect("it is not 0") }
     }
 }
 
 impl Transfers {
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout.get())
+        self.timeout.duration()
     }
 }
 

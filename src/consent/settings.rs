@@ -1,9 +1,14 @@
-//! The user's own settings, which no project writes: what he allows to all projects, and to some.
+//! The user's own settings, which no project writes: what he allows to all projects, and to some; his logins for downloads.
 
 use std::collections::BTreeMap;
+<<<<<<< HEAD
+=======
+use std::io;
+use std::os::unix::fs::MetadataExt;
+>>>>>>> 1ec2840 (A pull that is tried again is an event; times are written alike; logins for downloads stand in the user's settings, too)
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Allowance;
 use crate::diagnostic::{Diagnostic, Place};
@@ -18,6 +23,26 @@ struct Settings {
     allow: Vec<Allowance>,
     /// By the project's folder.
     projects: BTreeMap<PathBuf, Project>,
+    /// By host, or host and port.
+    logins: BTreeMap<String, Login>,
+}
+
+/// For downloads from a host: with one of a password, and a command that prints it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    pub user: String,
+    #[serde(default, deserialize_with = "secret")]
+    pub password: Option<String>,
+    pub command: Option<Vec<String>>,
+}
+
+/// A text whose value stands in no error.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => Ok(Some(text)),
+        _ => Err(serde::de::Error::custom("a password is a text in quotes")),
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -30,14 +55,48 @@ struct Project {
 ///
 /// Errors: settings that others could have written; that cannot be read, or say what is no setting.
 pub fn of_user(root: &Path) -> Result<Vec<Allowance>, Diagnostic> {
+    let settings = read()?;
+    let own = settings.projects.into_iter().filter(|(folder, _)| folder.canonicalize().is_ok_and(|path| path == root));
+    Ok(settings.allow.into_iter().chain(own.flat_map(|(_, project)| project.allow)).collect())
+}
+
+/// The user's logins for downloads, by host. Errors: as above; a login with no password, or with two.
+pub fn logins() -> Result<BTreeMap<String, Login>, Diagnostic> {
+    Ok(read()?.logins)
+}
+
+/// Others may read.
+const READABLE_BY_OTHERS: u32 = 0o044;
+
+fn read() -> Result<Settings, Diagnostic> {
     let file = folders::settings()?.join(FILE);
     let shown = file.display().to_string();
+<<<<<<< HEAD
     let text = folders::read(&file).map_err(|error| Diagnostic::error(format!("`{shown}` cannot be read: {error}")))?;
     let Some(text) = text else { return Ok(Vec::new()) };
+=======
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
+        Err(error) => return Err(Diagnostic::error(format!("`{shown}` cannot be read: {error}"))),
+    };
+>>>>>>> 1ec2840 (A pull that is tried again is an event; times are written alike; logins for downloads stand in the user's settings, too)
     let settings: Settings = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
         Diagnostic::error(error.message().to_owned()).at(Place::new(shown, line as u32 + 1, 1))
     })?;
-    let own = settings.projects.into_iter().filter(|(folder, _)| folder.canonicalize().is_ok_and(|path| path == root));
-    Ok(settings.allow.into_iter().chain(own.flat_map(|(_, project)| project.allow)).collect())
+    for (host, login) in &settings.logins {
+        if login.password.is_some() == login.command.is_some() {
+            let error =
+                format!("the login for `{host}` in `{}` has neither `password` nor `command`, or both", file.display());
+            return Err(Diagnostic::error(error)
+                .hint("`command = [\"pass\", \"show\", \"x\"]`: its first line is the password"));
+        }
+        let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+        if login.password.is_some() && mode & READABLE_BY_OTHERS != 0 {
+            let error = format!("others can read `{}`, in which a password stands", file.display());
+            return Err(Diagnostic::error(error).hint(format!("`chmod 600 {}`", file.display())));
+        }
+    }
+    Ok(settings)
 }

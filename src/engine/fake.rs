@@ -22,11 +22,11 @@ pub struct Fake {
     pub fails: BTreeSet<String>,
     /// How long builds take; an hour for one that only a cancellation ends.
     pub takes: BTreeMap<String, Duration>,
-    /// How often a push of a reference fails before it succeeds.
+    /// How often a push or a pull of a reference fails before it succeeds.
     pub refuses: Arc<Mutex<BTreeMap<String, u32>>>,
     /// How often the engine is asked before it is back.
     pub away: Arc<Mutex<u32>>,
-    /// How pushes that are refused say why.
+    /// How those that are refused say why.
     pub complaint: Arc<Mutex<String>>,
     /// How often the registry keeps nothing of a push that it took.
     pub forgets: Arc<Mutex<BTreeMap<String, u32>>>,
@@ -104,6 +104,11 @@ impl Engine for Fake {
     }
 
     async fn pull(&self, reference: &ImageRef, _: &Events, _: &CancellationToken) -> Result<(), EngineError> {
+        let mut refuses = self.refuses.lock().unwrap();
+        if let Some(left) = refuses.get_mut(&reference.to_string()).filter(|left| **left > 0) {
+            *left -= 1;
+            return Err(EngineError::Failed(Diagnostic::error(self.complaint.lock().unwrap().clone())));
+        }
         self.images.lock().unwrap().insert(reference.to_string(), reference.to_string());
         Ok(())
     }

@@ -37,6 +37,7 @@ impl Event {
             Event::PullStarted { reference }
             | Event::PullFinished { reference, seconds: _ }
             | Event::PullFailed { reference } => clean([reference]),
+            Event::PullRetried { reference, attempt: _, because } => clean([reference, because]),
             Event::PushStarted { image, reference }
             | Event::PushProgress { image, reference, bytes: _, total: _ }
             | Event::PushUpToDate { image, reference } => clean([image, reference]),

@@ -108,6 +108,11 @@ pub enum Event {
     PullStarted {
         reference: String,
     },
+    PullRetried {
+        reference: String,
+        attempt: u32,
+        because: String,
+    },
     PullFinished {
         reference: String,
         seconds: f64,
@@ -211,6 +216,7 @@ impl Event {
             | Event::DownloadRetried { .. }
             | Event::DownloadFinished { .. }
             | Event::PullStarted { .. }
+            | Event::PullRetried { .. }
             | Event::PullFinished { .. }
             | Event::PullFailed { .. }
             | Event::Note { .. }

@@ -43,7 +43,8 @@ fn query(text: &str, from: usize) -> Vec<Range<usize>> {
     let ends = |c: char| c.is_whitespace() || c.is_control() || "\"`<>\\".contains(c);
     let end = text[from..].find(ends).map_or(text.len(), |end| from + end);
     let Some(start) = text[from..end].find(['?', '#']).map(|at| from + at) else { return Vec::new() };
-    if text[start..].starts_with('#') {
+    // That of another URL is found with it.
+    if text[start..].starts_with('#') || text[from..start].contains("://") {
         return Vec::new();
     }
     let end = text[start..end].find('#').map_or(end, |at| start + at);
@@ -131,6 +132,7 @@ mod tests {
             ("https://me:pw@h/x?to=https://you:pw@h/y?z https://i?j", "https://me:***@h/x?to=*** https://i?***"),
             ("https://h/#x?y=z https://h/?a=$TOKEN&b=c", "https://h/#x?y=z https://h/?a=$TOKEN&b=***"),
             ("what://is this? a=b", "what://is this? a=b"),
+            ("https://h/https://me:pw@i?a=b", "https://h/https://me:***@i?a=***"),
             ("https://h/ü?ß=ß&=ßß", "https://h/ü?ß=***&=***"),
         ] {
             assert_eq!(hidden(text), shown);

@@ -161,8 +161,7 @@ impl Internal<'_> {
     pub fn parse(reference: &str) -> Option<Internal<'_>> {
         let (host, rest) = reference.split_once('/')?;
         let (name, tag) = rest.rsplit_once(':')?;
-        let is_digest = tag.len() == 64 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_digest || name.contains('@') {
+        if !digest::is_hexadecimal(tag, 64) || name.contains('@') {
             return None;
         }
         if host == RESERVED_HOST {
@@ -177,9 +176,7 @@ impl Internal<'_> {
     pub fn is_former(reference: &str) -> bool {
         let tag = reference.strip_prefix(FORMER_PREFIX).and_then(|rest| rest.rsplit_once(':')).map(|(_, tag)| tag);
         let mut parts = tag.unwrap_or_default().split('-');
-        let is_hex = |text: Option<&str>, digits: usize| {
-            text.is_some_and(|text| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        };
+        let is_hex = |text: Option<&str>, digits: usize| text.is_some_and(|text| digest::is_hexadecimal(text, digits));
         is_hex(parts.next(), 16)
             && match parts.next() {
                 None => true,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::timeout::Timeout;
 use crate::diagnostic::Origin;
 
 /// A file or source tree to fetch. Two handles on the same source are the same artifact wherever they were made.
@@ -20,10 +21,10 @@ pub struct Artifact {
 pub struct Limits {
     /// The largest file, in bytes.
     pub size: Option<u64>,
-    /// Seconds in all.
-    pub timeout: Option<u64>,
-    /// Seconds after which a server that sends next to nothing is given up.
-    pub stall: Option<u64>,
+    /// In all.
+    pub timeout: Option<Timeout>,
+    /// After which time a server that sends next to nothing is given up.
+    pub stall: Option<Timeout>,
 }
 
 impl PartialEq for Artifact {

@@ -98,8 +98,7 @@ fn is_digest(text: &str) -> bool {
         "sha512" => Some((digits, 128)),
         _ => None,
     });
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    digits.is_some_and(|(digits, count)| digits.len() == count && digits.bytes().all(is_hex))
+    digits.is_some_and(|(digits, count)| crate::digest::is_hexadecimal(digits, count))
 }
 
 /// Lower-case letters and digits, with `.`, `_`, `__` or dashes between them.

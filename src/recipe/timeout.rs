@@ -1,10 +1,11 @@
-//! How long a command may take.
+//! How long a command, a download or a transfer may take.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Whole seconds, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,6 +38,23 @@ impl FromStr for Timeout {
         let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(())?;
         let number: u32 = number.parse().map_err(|_| ())?;
         number.checked_mul(*seconds).filter(|seconds| *seconds > 0).map(Timeout).ok_or(())
+    }
+}
+
+/// In settings: a number of seconds, or one with a unit.
+impl<'de> Deserialize<'de> for Timeout {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timeout, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a time: write `90s`, `5m`, `2h` or seconds")]
+        enum Written {
+            Seconds(i64),
+            Text(String),
+        }
+        let (timeout, written) = match Written::deserialize(deserializer)? {
+            Written::Seconds(seconds) => (Timeout::of_seconds(seconds), seconds.to_string()),
+            Written::Text(text) => (text.parse().ok(), text),
+        };
+        timeout.ok_or_else(|| D::Error::custom(format!("`{written}` is no time: write `90s`, `5m`, `2h` or seconds")))
     }
 }
 

@@ -165,6 +165,9 @@ impl<W: Write + Send> Report for Plain<W> {
                 self.line("download", &format!("{url}  {} in {}", bytes(*count), seconds(*took)));
             }
             Event::PullStarted { reference } => self.line("pull", reference),
+            Event::PullRetried { reference, attempt, because } => {
+                self.line("pull", &format!("{reference}  attempt {attempt}: {because}"));
+            }
             Event::PullFinished { reference, seconds: took } => {
                 self.line("pull", &format!("{reference}  done in {}", seconds(*took)));
             }

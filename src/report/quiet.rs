@@ -49,6 +49,7 @@ impl<W: Write + Send> Report for Quiet<W> {
             | Event::DownloadRetried { .. }
             | Event::DownloadFinished { .. }
             | Event::PullStarted { .. }
+            | Event::PullRetried { .. }
             | Event::PullFinished { .. }
             | Event::PullFailed { .. }
             | Event::PushStarted { .. }

@@ -196,6 +196,27 @@ fn mistakes_in_what_is_allowed_are_said() {
 }
 
 #[test]
+fn logins_of_settings_are_whole_and_nobody_else_reads_their_passwords() {
+    let case = Case::new(READS);
+    let said = |text: &str, mode: u32| {
+        case.write("settings/f3s/settings.toml", &format!("allow = [\"read=/\"]\n[logins.\"h.example\"]\n{text}\n"));
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(case.path("settings/f3s/settings.toml"), mode).unwrap();
+        let said = case.exits(3, &["build"], &[]);
+        assert!(!said.contains("geheim") && !said.contains("4321"), "{said}");
+        said
+    };
+    assert!(said("user = \"me\"\npassword = \"geheim\"", 0o644).contains("others can read"));
+    assert!(said("user = \"me\"", 0o600).contains("neither `password` nor `command`"));
+    assert!(said("user = \"me\"\npassword = \"geheim\"\ncommand = [\"true\"]", 0o600).contains("or both"));
+    assert!(said("user = \"me\"\npassword = 4321", 0o600).contains("a password is a text in quotes"));
+    assert!(said("user = \"me\"\npasword = \"geheim\"", 0o600).contains("pasword"));
+    let right = "allow = [\"read=/\"]\n[logins.\"h.example:8443\"]\nuser = \"me\"\ncommand = [\"true\"]\n";
+    case.write("settings/f3s/settings.toml", right);
+    case.exits(4, &["build"], &[]);
+}
+
+#[test]
 fn plan_lists_what_is_wanted_and_nothing_but_a_build_reads_a_secret() {
     // Whoever opens it waits for ever.
     let recipe = "run(\"true\", #{ ssh: ssh(), network: \"host\", secrets: [secret(\"x\", #{ file: \"@/pipe\" }), secret(\"token\")] });\nlabel(\"c\", env_var(\"COMMIT\", \"none\"));";

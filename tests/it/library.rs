@@ -2,7 +2,7 @@
 
 use f3s::config::{Checksum, Config};
 use f3s::plan::Plan;
-use f3s::recipe::{ArtifactSource, Limits};
+use f3s::recipe::{ArtifactSource, Limits, Timeout};
 use f3s::script::{Request, Setting};
 use f3s::world::Memory;
 
@@ -126,16 +126,19 @@ fn checksums_of_the_configuration_stand_above_others() {
 fn limits_and_checksums_of_downloads_are_read() {
     let with = |options: &str| format!("place(download(\"https://example.com/x\", #{{ {options} }}), \"/x\")");
     let sha512 = "0A".repeat(64);
-    let all = with(&format!("limit: \"1.5GiB\", timeout: 600, stall: 5, sha512: \"{sha512}\""));
+    let all = with(&format!("limit: \"1.5GiB\", timeout: \"10m\", stall: 5, sha512: \"{sha512}\""));
     let plan = plan_script(&format!("base(\"alpine:3.13\");\n{all};")).unwrap();
     let artifact = &plan.images[0].artifacts[0];
-    assert_eq!(artifact.limits, Limits { size: Some(3 << 29), timeout: Some(600), stall: Some(5) });
+    assert_eq!(
+        artifact.limits,
+        Limits { size: Some(3 << 29), timeout: Timeout::of_seconds(600), stall: Timeout::of_seconds(5) }
+    );
     let ArtifactSource::Download { sha512, .. } = &artifact.source else { panic!("{artifact:?}") };
     assert_eq!(sha512.as_deref(), Some(&*"0a".repeat(64)));
     let cases = [
         ("limit: \"much\"", "`much` is no size: write `500MB` or `2GiB`"),
-        ("timeout: 0", "the option `timeout` of `download` is at least 1, not 0"),
-        ("stall: \"60s\"", "`download` takes an int as its option `stall`, not a string"),
+        ("timeout: 0", "the option `timeout` of `download` is a time, not `0`"),
+        ("stall: \"soon\"", "the option `stall` of `download` is a time, not `soon`"),
         ("sha256: \"12\"", "`12` is no SHA-256: it has 64 hexadecimal digits"),
         ("sha512: \"12\"", "`12` is no SHA-512: it has 128 hexadecimal digits"),
     ];

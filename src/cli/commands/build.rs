@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::{Logins, Store};
+use crate::artifact::Store;
 use crate::cli::args::{Flags, Global, Select};
 use crate::cli::failure::Failure;
 use crate::cli::project::Asking;
@@ -12,7 +12,7 @@ use crate::cli::project::Project;
 use crate::cli::reporter::{self, Reporter};
 use crate::cli::signals;
 use crate::cli::state::key;
-use crate::cli::{connection, environment};
+use crate::cli::{connection, environment, logins};
 use crate::engine::{self, Access, BuildOptions, Engine};
 use crate::pipeline::{self, Asked, ExecuteOptions, Flights, Outcome, Stock};
 use crate::plan::{Action, PlanOptions, PlannedImage};
@@ -134,7 +134,7 @@ fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
         for image in built {
             engine::examine_secrets(image, &access).map_err(|error| Failure::Failed(error, sources.clone()))?;
         }
-        let store = Store::open(&project.cache, &project.config, Logins::of_user())?;
+        let store = Store::open(&project.cache, &project.config, logins::of_user()?)?;
         let options =
             ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, access.clone())? };
         let flights = Flights::new(cancel, args.flags.jobs(project.config.jobs));

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::lower::Repository;
+use crate::recipe::address;
 
 /// More than any configuration of git has, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -48,15 +49,8 @@ fn origin(config: &str) -> Option<String> {
     let mut section = lines.by_ref().take_while(|line| !line.starts_with('['));
     section.find_map(|line| {
         let (name, url) = line.split_once('=')?;
-        (name.trim().eq_ignore_ascii_case("url")).then(|| without_credentials(url.trim().trim_matches('"')))
+        (name.trim().eq_ignore_ascii_case("url")).then(|| address::shown(url.trim().trim_matches('"')))
     })
-}
-
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}/{path}")
 }
 
 #[cfg(test)]

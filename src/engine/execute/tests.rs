@@ -27,7 +27,7 @@ fn graph() -> (Graph, Arc<dyn World>, Config) {
         .iter()
         .fold(Memory::new(), |world, (name, base)| world.file(&format!("scripts/{name}.rhai"), recipe(base)));
     let world: Arc<dyn World> = Arc::new(world);
-    let config = Config { registry: Some("r.example.com".to_owned()), ..Config::default() };
+    let config = Config { registry: Some("r.example.com".parse().unwrap()), ..Config::default() };
     let family = crate::script::load(&world, &config, &Default::default(), &mut Sources::default()).unwrap();
     (Graph::new(family).unwrap(), world, config)
 }
@@ -161,6 +161,27 @@ async fn pushes_are_tried_again_and_given_up_after_four_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pull_that_is_tried_again_says_so() {
+    let engine = Fake::default();
+    engine.refuses.lock().unwrap().insert("alpine:3.13".to_owned(), 2);
+    "come back later".clone_into(&mut engine.complaint.lock().unwrap());
+    let (graph, _, config) = graph();
+    let (events, mut receiver) = mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let stock = crate::pipeline::stock(&engine, &graph, true, config.transfers, &events, &cancel).await.unwrap();
+    assert!(stock.missing.is_empty());
+    drop(events);
+    let retried = |attempt: u32| Event::PullRetried {
+        reference: "alpine:3.13".to_owned(),
+        attempt,
+        because: "come back later".to_owned(),
+    };
+    assert_eq!(receiver.recv().await, Some(retried(2)));
+    assert_eq!(receiver.recv().await, Some(retried(3)));
+    assert_eq!(receiver.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_push_survives_an_engine_that_restarts() {
     let away = |times| {
         let engine = Fake::default();
@@ -203,7 +224,7 @@ async fn a_registry_that_keeps_nothing_of_what_it_took_is_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_transfer_has_a_limit_in_all() {
     let (jobs, mut options) = options(1);
-    options.transfers.timeout = std::num::NonZeroU64::new(3).unwrap();
+    options.transfers.timeout = crate::recipe::Timeout::of_seconds(3).unwrap();
     let (outcome, _) = run(&refusing(99), (jobs, options), &CancellationToken::new()).await;
     assert!(outcome.errors[0].message.contains("it has taken 3 s, which is its limit"), "{:?}", outcome.errors);
 }
@@ -311,7 +332,7 @@ impl Rounds {
         let world =
             Memory::new().file("scripts/a.rhai", recipe("a", word)).file("scripts/b.rhai", recipe("b", "steady"));
         let world: Arc<dyn World> = Arc::new(world);
-        let config = Config { registry: Some("r.example.com".to_owned()), ..Config::default() };
+        let config = Config { registry: Some("r.example.com".parse().unwrap()), ..Config::default() };
         let family = crate::script::load(&world, &config, &Default::default(), &mut Sources::default()).unwrap();
         let present = self.engine.present().await.unwrap();
         Plan::new(&Graph::new(family).unwrap(), &present, &*world, &config, &plan_options()).unwrap()

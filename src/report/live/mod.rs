@@ -101,7 +101,8 @@ impl<W: Write, S: Fn() -> Terminal> Live<W, S> {
             Event::ImageFailed { image, diagnostic } => self.failure(&format!("{image} failed"), diagnostic),
             Event::ImageSkipped { image, because } => format!("{} {image} skipped: {because}\n", self.mark(false)),
             Event::DownloadRetried { url, attempt, because } => format!("{url}  attempt {attempt}: {because}\n"),
-            Event::PushRetried { reference, attempt, because, .. } => {
+            Event::PullRetried { reference, attempt, because }
+            | Event::PushRetried { image: _, reference, attempt, because } => {
                 format!("{reference}  attempt {attempt}: {because}\n")
             }
             Event::Pushed { reference, digest, .. } => format!("{} pushed {reference}@{digest}\n", self.mark(true)),

@@ -98,6 +98,7 @@ impl State {
             Event::StepFinished { .. }
             | Event::CheckPassed { .. }
             | Event::DownloadRetried { .. }
+            | Event::PullRetried { .. }
             | Event::PushRetried { .. }
             | Event::PushUpToDate { .. }
             | Event::PushSkipped { .. }

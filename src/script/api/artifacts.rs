@@ -66,11 +66,8 @@ fn size(call: &Call, what: &str, value: &Dynamic) -> Outcome<u64> {
 }
 
 fn limits(options: &Options) -> Outcome<Limits> {
-    let seconds = |key| -> Outcome<Option<u64>> {
-        let given = options.get(key, |call, what, value| call.int(what, value, 1))?;
-        Ok(given.map(|seconds| seconds as u64))
-    };
-    Ok(Limits { size: None, timeout: seconds("timeout")?, stall: seconds("stall")? })
+    let time = |key| options.get(key, |call, what, value| call.timeout(what, value));
+    Ok(Limits { size: None, timeout: time("timeout")?, stall: time("stall")? })
 }
 
 fn artifact(call: &Call, value: &Dynamic) -> Outcome<Artifact> {
@@ -88,13 +85,14 @@ pub mod functions {
     /// image needs neither `wget` nor a network. A URL whose file changes is not asked again: name versions, and give a
     /// checksum, which is verified whenever the file is used. `[checksums]` in `f3s.toml` stand above it.
     ///
-    /// A download that was cut off goes on where it stopped, if the server can do so. Logins come from `~/.netrc` (or
-    /// `NETRC`), for the host that they are of and by https only; passwords in URLs are sent and not shown.
+    /// A download that was cut off goes on where it stopped, if the server can do so. Logins come from `[logins]` of your own
+    /// settings, else from `~/.netrc` (or `NETRC`), for the host that they are of and by https only; passwords in URLs, and the
+    /// values of their queries, are sent and not shown.
     ///
     /// Options: `sha256` (64 hexadecimal digits), `sha512` (128), `name` (file name; the last part of the URL unless set),
-    /// `limit` (the largest file, such as `"50GiB"`), `timeout` (seconds in all), `stall` (seconds after which a server that
-    /// sends less than 1 KiB a second is given up and asked again). `[downloads]` in `f3s.toml` sets these three for all; else
-    /// they are 20 GiB, 2 hours and 60 seconds.
+    /// `limit` (the largest file, such as `"50GiB"`), `timeout` (in all: `"10m"`, or seconds), `stall` (after which a server
+    /// that sends less than 1 KiB a second is given up and asked again). `[downloads]` in `f3s.toml` sets these three for all;
+    /// else they are 20 GiB, 2 hours and one minute.
     ///
     /// ```rhai
     /// let init = download("https://example.com/dumb-init_1.2.5");

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use f3s::recipe::{Artifact, Limits};
+use f3s::recipe::{Artifact, Limits, Timeout};
 
 use super::server::{Server, head, whole};
 use super::{Project, download, repository};
@@ -61,7 +61,7 @@ fn a_drip_is_a_stall() {
         }
     });
     let cache = tempfile::tempdir().unwrap();
-    let limits = Limits { stall: Some(1), ..Limits::default() };
+    let limits = Limits { stall: Timeout::of_seconds(1), ..Limits::default() };
     let fetched = Project::new(cache.path()).fetch(&bounded(download(&server.url), limits));
     assert_eq!(fetched.text(), "all of it");
     assert_eq!(fetched.retries(), ["the server has sent next to nothing for 1 s"]);
@@ -69,7 +69,7 @@ fn a_drip_is_a_stall() {
 
 #[test]
 fn all_of_a_fetch_has_its_time() {
-    let limits = Limits { timeout: Some(1), ..Limits::default() };
+    let limits = Limits { timeout: Timeout::of_seconds(1), ..Limits::default() };
     let cache = tempfile::tempdir().unwrap();
     let project = Project::new(cache.path());
     let (dripping, failing) = (

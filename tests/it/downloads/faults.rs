@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use f3s::artifact::Logins;
+use f3s::artifact::{Logins, Password};
 use f3s::recipe::PackedAs;
 
 use super::server::{Server, head, whole};
@@ -96,6 +96,35 @@ fn a_certificate_that_nobody_vouches_for_is_told_at_once() {
     let fetched = Project::new(cache.path()).fetch(&download(&format!("https://{address}/file")));
     assert!(fetched.error().contains("its certificate is not trusted"), "{}", fetched.error());
     assert!(fetched.retries().is_empty());
+}
+
+#[test]
+fn logins_of_settings_go_before_those_of_netrc_and_a_program_may_know_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::of("x");
+    let netrc = folder.path().join("netrc");
+    std::fs::write(&netrc, "machine 127.0.0.1\nlogin me\npassword secret\n").unwrap();
+    let host = server.url.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+    let command = |script: &str| Password::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec());
+    let with = |password: Password| {
+        let logins = Logins::read(&netrc).below([(host.clone(), "you".to_owned(), password)]);
+        Project { logins, ..Project::new(folder.path()) }
+    };
+    let ask = |path: &str, password: Password| with(password).fetch(&download(&format!("{}/{path}", server.url)));
+    assert_eq!(ask("a", Password::Text("word".to_owned())).text(), "x");
+    assert_eq!(ask("b", command("echo word; echo more; echo geheim >&2")).text(), "x");
+    // `you:word`.
+    assert!(server.seen().iter().all(|seen| seen.header("authorization") == "Basic eW91OndvcmQ="));
+    for (script, why) in [("echo geheim; exit 3", "failed: exit status: 3"), ("echo", "printed nothing")] {
+        let error = ask("c", command(script)).error();
+        assert!(error.contains(&format!("`/bin/sh`, which knows the password of its login, {why}")), "{error}");
+        assert!(!error.contains("geheim"), "{error}");
+    }
+    assert_eq!(server.seen().len(), 2, "nothing is asked for without its login");
+    // Another port has another login.
+    let other = Server::of("y");
+    let fetched = with(command("exit 1")).fetch(&download(&format!("{}/a", other.url)));
+    assert_eq!((fetched.text().as_str(), other.seen()[0].header("authorization")), ("y", "Basic bWU6c2VjcmV0"));
 }
 
 #[test]

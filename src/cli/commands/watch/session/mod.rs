@@ -18,11 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
 use super::command::Exec;
-use crate::artifact::{Logins, Store};
+use crate::artifact::Store;
 use crate::cli::args::Global;
 use crate::cli::commands::{build, logs};
 use crate::cli::failure::Failure;
 use crate::cli::keys::{self, Key, Keys};
+use crate::cli::logins;
 use crate::cli::project::{Location, Project};
 use crate::cli::reporter::Reporter;
 use crate::cli::signals;
@@ -192,7 +193,8 @@ impl Session<'_> {
         }
         self.announce();
         self.wrong = false;
-        let store = Store::open(&project.cache, &project.config, Logins::of_user()).map_err(Failure::from);
+        let logins = logins::of_user();
+        let store = logins.and_then(|logins| Ok(Store::open(&project.cache, &project.config, logins)?));
         let (store, options) = match store.and_then(|store| Ok((store, build::options(project, access.clone())?))) {
             Ok(opened) => opened,
             Err(failure) => return self.fail(failure),
