@@ -120,7 +120,7 @@ fn registries_make_references() {
         std::fs::write(&file, format!("jobs = 2\nregistry = \"{registry}\"\n")).unwrap();
         let words = [&format!("the registry `{registry}` makes no image reference"), "--> f3s.toml:2:12"];
         for command in [&["build"][..], &["check"], &["plan", "--offline"]] {
-            fails(&f3s(folder.path(), &[], command), 3, &words.map(|word| word.as_ref()));
+            fails(&f3s(folder.path(), &[], command), 3, &words);
         }
         std::fs::remove_file(&file).unwrap();
         fails(&f3s(folder.path(), &[("F3S_REGISTRY", registry)], &["build"]), 2, &["makes no image reference"]);
