@@ -1,11 +1,7 @@
 //! The user's own settings, which no project writes: what he allows to all projects, and to some; his logins for downloads.
 
 use std::collections::BTreeMap;
-<<<<<<< HEAD
-=======
-use std::io;
 use std::os::unix::fs::MetadataExt;
->>>>>>> 1ec2840 (A pull that is tried again is an event; times are written alike; logins for downloads stand in the user's settings, too)
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
@@ -71,16 +67,8 @@ const READABLE_BY_OTHERS: u32 = 0o044;
 fn read() -> Result<Settings, Diagnostic> {
     let file = folders::settings()?.join(FILE);
     let shown = file.display().to_string();
-<<<<<<< HEAD
     let text = folders::read(&file).map_err(|error| Diagnostic::error(format!("`{shown}` cannot be read: {error}")))?;
-    let Some(text) = text else { return Ok(Vec::new()) };
-=======
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
-        Err(error) => return Err(Diagnostic::error(format!("`{shown}` cannot be read: {error}"))),
-    };
->>>>>>> 1ec2840 (A pull that is tried again is an event; times are written alike; logins for downloads stand in the user's settings, too)
+    let Some(text) = text else { return Ok(Settings::default()) };
     let settings: Settings = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
         Diagnostic::error(error.message().to_owned()).at(Place::new(shown, line as u32 + 1, 1))

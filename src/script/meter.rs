@@ -15,7 +15,7 @@ pub const MAX_MEMORY: usize = 96_000_000;
 /// What one run of a script may do, in units of about the same time: operations, allocations, and so many bytes of these. A
 /// recipe takes some thousands.
 pub const MAX_WORK: u64 = 5_000_000;
-const BYTES_OF_A_UNIT: usize = 128;
+const BYTES_OF_A_UNIT: usize = 256;
 /// A recipe takes some milliseconds; without optimization ten times as many.
 const MAX_TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 /// How far apart looks at the clock of the processor are, which is a call of the system. An operation may take some
@@ -163,7 +163,7 @@ mod tests {
     fn what_is_copied_is_work_and_what_others_copy_is_none() {
         start();
         let before = DONE.get();
-        let list = vec![0u8; 128 * 1000];
+        let list = vec![0u8; BYTES_OF_A_UNIT * 1000];
         let copies: Vec<Vec<u8>> = (0..10).map(|_| list.clone()).collect();
         let done = DONE.get() - before;
         assert!((11_000..11_100).contains(&done), "{done}");

@@ -217,7 +217,7 @@ fn a_server_that_cuts_off_the_same_part_again_and_again_is_given_up() {
     let cache = tempfile::tempdir().unwrap();
     let mut file = download(&server.url);
     // Long enough for the few attempts; it never gets farther than the first.
-    file.limits.timeout = Some(120);
+    file.limits.timeout = f3s::recipe::Timeout::of_seconds(120);
     let error = Project::new(cache.path()).fetch(&file).error();
     assert!(error.contains("cut off after 2097152 ") && error.contains("tried 5 times"), "{error}");
 }
