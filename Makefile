@@ -1,10 +1,11 @@
 # `make demo` and `make test` set up whatever they need.
 
-.PHONY: help demo test lint lab lab-up lab-down bench
+.PHONY: help demo test check lint lab lab-up lab-down bench
 
 help:
 	@echo "make demo      build f3s and a family of real images on a real engine"
 	@echo "make test      run all tests, with real engines, registries and downloads"
+	@echo "make check     format, lints and the tests that need no engine: after every edit"
 	@echo "make lint      rustfmt and clippy"
 	@echo "make lab       run the lab in the foreground, to try the ten recipes by hand"
 	@echo "make lab-up    start the lab; then: . target/lab/env"
@@ -16,6 +17,9 @@ demo:
 
 test:
 	@tests/run
+
+check: lint
+	cargo test --quiet --lib --test it
 
 lint:
 	cargo fmt --check
