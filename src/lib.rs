@@ -9,7 +9,8 @@
 //!    machine beyond the project.
 //! 5. [`plan`] compares the images with what the engine has: what is to be done, and why.
 //! 6. [`artifact`] fetches downloads and source trees.
-//! 7. [`engine`] builds, checks, tags and pushes; [`registry`] knows what was pushed already. [`transport`] is the way to both.
+//! 7. [`execute`] schedules builds, checks, tags and pushes. [`engine`] does them; [`registry`] knows what was pushed already.
+//!    [`transport`] is the way to both.
 //! 8. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
@@ -25,6 +26,7 @@ pub mod digest;
 pub mod dockerfile;
 pub mod engine;
 pub mod event;
+pub mod execute;
 pub mod file;
 pub mod folders;
 pub mod graph;

@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Transfers};
 use crate::diagnostic::{Diagnostics, Origin, Sources};
-use crate::engine::{Attempts, Engine, EngineError, within};
+use crate::engine::{Engine, EngineError};
 use crate::event::{Event, Events};
+use crate::execute::{Attempts, within};
 use crate::graph::Graph;
 use crate::plan::{self, Plan, PlanOptions, Present};
 use crate::recipe::ImageRef;
@@ -16,7 +17,7 @@ use crate::registry;
 use crate::script::{self, Evaluations, Request};
 use crate::world::World;
 
-pub use crate::engine::execute::{ExecuteOptions, Flights, Outcome, execute, lost};
+pub use crate::execute::{ExecuteOptions, Jobs, Outcome, execute, lost};
 pub use crate::registry::Asked;
 
 /// Evaluates what was asked for and all it rests on, and orders it. No engine, no network. What `evaluations` of an earlier

@@ -1,14 +1,8 @@
-//! Engines: what executes a plan. `connect` finds one, `docker` speaks to it, `execute` is the scheduler, whose
-//! tests run on a `fake` one.
+//! Engines: what builds, checks, keeps and pushes images. `connect` finds one, `docker` speaks to it.
 
-mod attempts;
 mod connect;
 mod docker;
-pub mod execute;
-#[cfg(test)]
-mod fake;
 
-pub use attempts::{Attempts, within};
 pub use connect::{Private, connect, is_here, reconnect};
 pub use docker::{Docker, examine_secrets};
 
@@ -38,13 +32,13 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    fn unreachable(message: &str) -> EngineError {
+    pub fn unreachable(message: &str) -> EngineError {
         let hint = "`f3s doctor` looks for what is wrong";
         EngineError::Unreachable(Diagnostic::error(message).hint(hint))
     }
 
     /// A task of f3s's own ended in the middle.
-    fn crashed() -> EngineError {
+    pub fn crashed() -> EngineError {
         EngineError::Failed(Diagnostic::error("f3s made a mistake: see above").hint("please report it"))
     }
 

@@ -7,11 +7,12 @@ mod endings;
 mod failures;
 mod fault;
 mod places;
+mod script;
 mod syntax;
 
 pub use failures::FAIL_AGAIN;
 pub use fault::Fault;
-pub use syntax::Script;
+pub use script::Script;
 
 /// The shell of these words, if it is one that does not read what f3s gives to shells: `set -eu`, and commands as POSIX has them.
 /// Who is not known is trusted.

@@ -2,6 +2,7 @@
 
 #[path = "../cases/mod.rs"]
 mod cases;
+mod circles;
 mod cli;
 mod closures;
 mod completion;

@@ -29,10 +29,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("artifact", &["recipe", "event", "config"]),
     ("transport", &[]),
     ("registry", &["recipe", "transport"]),
-    ("engine", &["artifact", "config", "dockerfile", "event", "lower", "plan", "recipe", "registry", "transport"]),
+    ("engine", &["artifact", "config", "dockerfile", "event", "lower", "plan", "recipe", "transport"]),
+    ("execute", &["artifact", "config", "engine", "event", "lower", "plan", "recipe", "registry"]),
     ("report", &["event", "plan"]),
     ("watch", &["world"]),
-    ("pipeline", &["artifact", "config", "engine", "event", "graph", "plan", "recipe", "registry", "script", "world"]),
+    (
+        "pipeline",
+        &["artifact", "config", "engine", "event", "execute", "graph", "plan", "recipe", "registry", "script", "world"],
+    ),
     (
         "cli",
         &[

@@ -14,7 +14,7 @@ use crate::cli::signals;
 use crate::cli::state::key;
 use crate::cli::{connection, environment, logins};
 use crate::engine::{self, Access, BuildOptions, Engine};
-use crate::pipeline::{self, Asked, ExecuteOptions, Flights, Outcome, Stock};
+use crate::pipeline::{self, Asked, ExecuteOptions, Jobs, Outcome, Stock};
 use crate::plan::{Action, PlanOptions, PlannedImage};
 
 #[derive(clap::Args)]
@@ -137,9 +137,9 @@ fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
         let store = Store::open(&project.cache, &project.config, logins::of_user()?)?;
         let options =
             ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, access.clone())? };
-        let flights = Flights::new(cancel, args.flags.jobs(project.config.jobs));
-        let outcome = pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await;
-        flights.settle().await;
+        let jobs = Jobs::new(cancel, args.flags.jobs(project.config.jobs));
+        let outcome = pipeline::execute(&engine, &store, &plan, &options, &events, &jobs).await;
+        jobs.settle().await;
         Ok::<Outcome, Failure>(outcome)
     });
     drop(events);

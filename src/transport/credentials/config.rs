@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use super::Login;
+use super::login::Login;
 
 #[derive(Debug, Default, PartialEq)]
 pub struct ConfigFile {

@@ -1,20 +1,21 @@
 //! Logins of registries, from the Docker configuration: DOCKER_AUTH_CONFIG, `credHelpers`, `credsStore`, `auths`.
 
 mod config;
+mod login;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::folders;
 use config::ConfigFile;
+
+pub use login::Login;
 
 /// How the Docker configuration calls Docker Hub.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -37,16 +38,6 @@ pub struct Credentials {
     folder: Option<PathBuf>,
     /// DOCKER_AUTH_CONFIG.
     variable: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    Password {
-        user: String,
-        secret: String,
-    },
-    /// What `docker login` keeps for registries with OAuth.
-    IdentityToken(String),
 }
 
 /// What `docker-credential-HELPER get` prints.
@@ -114,32 +105,6 @@ pub fn key(registry: &str) -> &str {
     match registry {
         "docker.io" | "index.docker.io" | "registry-1.docker.io" => DOCKER_HUB,
         other => other,
-    }
-}
-
-impl Login {
-    /// As BuildKit asks for it: an identity token has no user.
-    pub fn user_and_secret(self) -> (String, String) {
-        match self {
-            Login::Password { user, secret } => (user, secret),
-            Login::IdentityToken(token) => (String::new(), token),
-        }
-    }
-
-    /// The Engine API's `AuthConfig`.
-    pub fn json(&self, registry: &str) -> String {
-        let json = match self {
-            Login::Password { user, secret } => {
-                serde_json::json!({ "username": user, "password": secret, "serveraddress": registry })
-            }
-            Login::IdentityToken(token) => serde_json::json!({ "identitytoken": token, "serveraddress": registry }),
-        };
-        json.to_string()
-    }
-
-    /// The value of the header `X-Registry-Auth`, in the URL-safe base64 that engines want.
-    pub fn header(&self, registry: &str) -> String {
-        URL_SAFE.encode(self.json(registry))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::config::EngineConfig;
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::engine::{Docker, EngineError};
 use crate::event::{Event, Events};
-use crate::pipeline::{self, ExecuteOptions, Flights, Outcome};
+use crate::pipeline::{self, ExecuteOptions, Jobs, Outcome};
 use crate::plan::{Action, Plan, Purpose};
 use crate::recipe::ImageRef;
 use crate::report::count;
@@ -58,7 +58,7 @@ pub struct Session<'a> {
     sources: Sources,
     events: Events,
     reporter: Reporter,
-    flights: Flights,
+    jobs: Jobs,
     engine: Option<Docker>,
     /// Where an engine was found, by which settings: it is waited for, no other takes its place.
     found: Option<(EngineConfig, Address)>,
@@ -110,7 +110,7 @@ impl Session<'_> {
             sources,
             events,
             reporter,
-            flights: Flights::new(cancel.clone(), args.flags.jobs(configured)),
+            jobs: Jobs::new(cancel.clone(), args.flags.jobs(configured)),
             cancel,
             engine: None,
             found: None,
@@ -169,7 +169,7 @@ impl Session<'_> {
 
     fn start(
         &mut self,
-        Preparing { project, landed, access, .. }: &Preparing,
+        Preparing { project, ended, access, .. }: &Preparing,
         (engine, hold): (Docker, Arc<EngineLock>),
         missing: BTreeMap<ImageRef, EngineError>,
         plan: Plan,
@@ -181,12 +181,12 @@ impl Session<'_> {
             let mended = if std::mem::take(&mut self.wrong) { "mended, " } else { "" };
             return self.say(Event::Changed { what: format!("{changed}: {mended}nothing to do"), clear: false });
         }
-        let tags = self.flights.keep_only(Some(&plan).filter(|_| !self.force));
+        let tags = self.jobs.keep_only(Some(&plan).filter(|_| !self.force));
         if let Some(superseded) = self.running.take() {
             superseded.task.abort();
             self.say(Event::Superseded);
         }
-        if tags || self.flights.landed() != *landed {
+        if tags || self.jobs.ended() != *ended {
             // Something that is wanted no more may have moved tags since the engine was asked.
             self.last = None;
             return self.begin(BTreeSet::new());
@@ -205,9 +205,9 @@ impl Session<'_> {
         self.last = Some(wanted);
         self.images = plan.images.iter().map(|image| image.name.clone()).collect();
         let references = plan.images.iter().map(|image| image.references[0].to_string()).collect();
-        let (events, flights) = (self.events.clone(), self.flights.clone());
+        let (events, jobs) = (self.events.clone(), self.jobs.clone());
         let task =
-            tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &events, &flights).await });
+            tokio::spawn(async move { pipeline::execute(&engine, &store, &plan, &options, &events, &jobs).await });
         self.running = Some(Running { task, references, hold });
     }
 
@@ -303,7 +303,7 @@ impl Session<'_> {
         if let Some(running) = self.running {
             let _ = running.task.await;
         }
-        self.flights.settle().await;
+        self.jobs.settle().await;
         drop(self.events);
         let _ = tokio::task::spawn_blocking(|| self.reporter.join()).await;
     }

@@ -60,7 +60,7 @@ impl Session<'_> {
         reporter::warn(new.collect(), &self.events);
         self.warned = warnings;
         let stocked = self.stocked(&project, graph.clone()).instrument(tracing::info_span!("ask the engine")).boxed();
-        self.preparing = Some(Preparing { project, graph, access, landed: self.flights.landed(), stocked });
+        self.preparing = Some(Preparing { project, graph, access, ended: self.jobs.ended(), stocked });
         Ok(())
     }
 

@@ -16,8 +16,8 @@ pub struct Preparing {
     pub project: Project,
     pub graph: Arc<Graph>,
     pub access: Access,
-    /// How many images had landed before the engine was asked.
-    pub landed: usize,
+    /// How many images had ended before the engine was asked.
+    pub ended: usize,
     pub stocked: BoxFuture<'static, Result<Stocked, Failure>>,
 }
 

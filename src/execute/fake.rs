@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Inherited, Pushed};
 use crate::diagnostic::Diagnostic;
+use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError, Inherited, Pushed};
 use crate::event::Events;
 use crate::plan::{PlannedImage, Present, PresentImage};
 use crate::recipe::{Check, ImageRef};

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExecuteOptions, Flights, Outcome, execute};
+use super::fake::Fake;
+use super::{ExecuteOptions, Jobs, Outcome, execute};
 use crate::artifact::{Logins, Store};
 use crate::config::Config;
 use crate::diagnostic::Sources;
 use crate::engine::Engine;
-use crate::engine::fake::Fake;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::plan::{Action, Plan, PlanOptions, Present, PresentImage, Seal};
@@ -48,9 +48,9 @@ async fn run(
     let cache = tempfile::tempdir().unwrap();
     let store = Store::open(cache.path(), &config, Logins::default()).unwrap();
     let (events, mut receiver) = mpsc::unbounded_channel();
-    let flights = Flights::new(cancel.clone(), Some(jobs));
-    let outcome = execute(engine, &store, &plan, &options, &events, &flights).await;
-    flights.settle().await;
+    let jobs = Jobs::new(cancel.clone(), Some(jobs));
+    let outcome = execute(engine, &store, &plan, &options, &events, &jobs).await;
+    jobs.settle().await;
     drop(events);
     let mut heard = Vec::new();
     while let Some(event) = receiver.recv().await {
@@ -314,7 +314,7 @@ async fn an_image_that_somebody_brought_under_an_internal_name_is_built_again() 
 struct Rounds {
     engine: Fake,
     store: Store,
-    flights: Flights,
+    jobs: Jobs,
     _cache: tempfile::TempDir,
 }
 
@@ -322,8 +322,8 @@ impl Rounds {
     fn new(engine: Fake) -> Rounds {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::open(cache.path(), &Config::default(), Logins::default()).unwrap();
-        let flights = Flights::new(CancellationToken::new(), Some(4));
-        Rounds { engine, store, flights, _cache: cache }
+        let jobs = Jobs::new(CancellationToken::new(), Some(4));
+        Rounds { engine, store, jobs, _cache: cache }
     }
 
     /// `a` says this, `b` rests on nothing of it.
@@ -339,11 +339,11 @@ impl Rounds {
     }
 
     fn start(&self, plan: Plan) -> tokio::task::JoinHandle<Outcome> {
-        let (engine, store, flights) = (self.engine.clone(), self.store.clone(), self.flights.clone());
+        let (engine, store, jobs) = (self.engine.clone(), self.store.clone(), self.jobs.clone());
         tokio::spawn(async move {
             let (events, _receiver) = mpsc::unbounded_channel();
             let options = ExecuteOptions { keep_going: true, push: true, ..ExecuteOptions::default() };
-            execute(&engine, &store, &plan, &options, &events, &flights).await
+            execute(&engine, &store, &plan, &options, &events, &jobs).await
         })
     }
 
@@ -362,7 +362,7 @@ async fn rounds_share_what_both_want_and_end_what_none_wants() {
     // Three versions of `a`, each before the one before is done; `b` is the same throughout.
     for word in ["one", "two", "three"] {
         let plan = rounds.plan(word).await;
-        rounds.flights.keep_only(Some(&plan));
+        rounds.jobs.keep_only(Some(&plan));
         if let Some(round) = superseded.take() {
             round.abort();
         }
@@ -371,7 +371,7 @@ async fn rounds_share_what_both_want_and_end_what_none_wants() {
     }
     let outcome = superseded.unwrap().await.unwrap();
     assert_eq!((outcome.summary.built, outcome.summary.pushed, outcome.errors.len()), (2, 2, 0));
-    rounds.flights.settle().await;
+    rounds.jobs.settle().await;
     let log = rounds.engine.log();
     let count = |line: &str| log.iter().filter(|found| *found == line).count();
     // Only the last version was built and tagged to its end; `b` was built once.
@@ -389,7 +389,7 @@ async fn a_round_that_was_robbed_of_an_image_pushes_nothing() {
     let round = rounds.start(plan);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let next = rounds.plan("two").await;
-    rounds.flights.keep_only(Some(&next));
+    rounds.jobs.keep_only(Some(&next));
     let outcome = round.await.unwrap();
     assert_eq!((outcome.summary.built, outcome.summary.skipped, outcome.summary.pushed), (1, 1, 0));
     assert!(rounds.engine.log().iter().all(|line| !line.starts_with("push")));

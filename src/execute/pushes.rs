@@ -6,8 +6,9 @@ use std::time::Instant;
 use futures_util::StreamExt;
 
 use super::Run;
+use super::attempts::{Attempts, within};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Attempts, Engine, EngineError, Pushed, within};
+use crate::engine::{Engine, EngineError, Pushed};
 use crate::event::Event;
 use crate::plan::{Mark, PlannedImage};
 use crate::recipe::ImageRef;
@@ -34,7 +35,7 @@ impl<E: Engine> Run<'_, E> {
         }
         let waiting = self.plan.images.iter().zip(&self.ids).filter(|(image, _)| !image.is_pushed);
         let pushes: Vec<_> = waiting.filter_map(|(image, id)| Some(self.push(image, id.get()?))).collect();
-        futures_util::stream::iter(pushes).buffer_unordered(self.flights.jobs()).collect::<Vec<()>>().await;
+        futures_util::stream::iter(pushes).buffer_unordered(self.jobs.limit()).collect::<Vec<()>>().await;
     }
 
     /// Pushes all references of an image, then marks it as pushed.

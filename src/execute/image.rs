@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 
-use super::{Course, Done, ExecuteOptions, Flights, Grounds, Landed, Made, Run};
+use super::jobs::{Control, Done, JobResult, Jobs, Made};
+use super::options::ExecuteOptions;
+use super::resolved::Resolved;
 use crate::artifact::Store;
 use crate::diagnostic::Origin;
 use crate::engine::{ArtifactFiles, BuildOptions, Built, Engine, EngineError};
@@ -19,44 +21,31 @@ const CHECKS_AT_ONCE: usize = 4;
 
 /// Makes one image. Owns all it needs: the round that started it may be over before it is done.
 pub struct Maker<E> {
-    engine: E,
-    store: Store,
-    options: ExecuteOptions,
-    events: Events,
-    flights: Flights,
-    image: PlannedImage,
-    grounds: Grounds,
-    course: Course,
+    pub engine: E,
+    pub store: Store,
+    pub options: ExecuteOptions,
+    pub events: Events,
+    pub jobs: Jobs,
+    pub image: PlannedImage,
+    pub resolved: Resolved,
+    pub control: Control,
 }
 
 impl<E: Engine> Maker<E> {
-    pub fn new(run: &Run<'_, E>, image: &PlannedImage, course: Course) -> Maker<E> {
-        Maker {
-            engine: run.engine.clone(),
-            store: run.store.clone(),
-            options: run.options.clone(),
-            events: run.events.clone(),
-            flights: run.flights.clone(),
-            image: image.clone(),
-            grounds: run.grounds(image),
-            course,
-        }
-    }
-
-    pub async fn make(self) -> Landed {
-        let landed = self.fly().await;
-        if matches!(landed, Err(EngineError::Cancelled)) {
+    pub async fn make(self) -> JobResult {
+        let result = self.run().await;
+        if matches!(result, Err(EngineError::Cancelled)) {
             // The round that wanted it may be over: nobody else says so.
             let _ = self.events.send(Event::ImageCancelled { image: self.image.name.clone() });
         }
-        landed
+        result
     }
 
-    async fn fly(&self) -> Landed {
+    async fn run(&self) -> JobResult {
         let builds = self.image.action == Action::Build;
         // Downloads go on while others are built.
         let artifacts = if builds { self.until_stopped(self.artifacts()).await?? } else { ArtifactFiles::default() };
-        let _place = self.until_stopped(self.flights.places.acquire()).await?.expect("never closed");
+        let _slot = self.until_stopped(self.jobs.slots.acquire()).await?.expect("never closed");
         let start = Instant::now();
         let (name, reason) = (self.image.name.clone(), self.image.reason.clone());
         let _ = self.events.send(Event::ImageStarted { image: name.clone(), reason, builds });
@@ -90,15 +79,15 @@ impl<E: Engine> Maker<E> {
     async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, EngineError> {
         tokio::select! {
             result = work => Ok(result),
-            () = self.course.stop.cancelled() => Err(EngineError::Cancelled),
+            () = self.control.stop.cancelled() => Err(EngineError::Cancelled),
         }
     }
 
     async fn build(&self, artifacts: &ArtifactFiles) -> Result<Built, EngineError> {
         let no_cache = self.options.force && self.image.asked;
         let options = BuildOptions { no_cache, ..self.options.build.clone() };
-        let built = self.engine.build(&self.image, artifacts, &options, &self.events, &self.course.stop).await?;
-        self.grounds.confirm(&self.engine, &self.image).await?;
+        let built = self.engine.build(&self.image, artifacts, &options, &self.events, &self.control.stop).await?;
+        self.resolved.confirm(&self.engine, &self.image).await?;
         Ok(built)
     }
 
@@ -108,8 +97,8 @@ impl<E: Engine> Maker<E> {
         let mut files = ArtifactFiles { project: self.options.project.clone(), ..ArtifactFiles::default() };
         for (path, entry) in &image.context.entries {
             let ContextEntry::Artifact { artifact, packed } = entry else { continue };
-            if let Err(error) = self.flights.downloads.wait(artifact).await {
-                let cancelled = self.course.stop.is_cancelled();
+            if let Err(error) = self.jobs.downloads.wait(artifact).await {
+                let cancelled = self.control.stop.is_cancelled();
                 return Err(if cancelled { EngineError::Cancelled } else { EngineError::Failed((*error).clone()) });
             }
             let packed = self.store.pack(artifact, packed).await;
@@ -139,8 +128,8 @@ impl<E: Engine> Maker<E> {
         let checked = image.marks.reference(Mark::Checked, id);
         let targets: Vec<&ImageRef> = checked.iter().chain(&image.references).collect();
         for target in targets {
-            self.course.tags.store(true, Ordering::SeqCst);
-            if self.course.stop.is_cancelled() {
+            self.control.tags.store(true, Ordering::SeqCst);
+            if self.control.stop.is_cancelled() {
                 return Err(EngineError::Cancelled);
             }
             self.engine.tag(id, target).await?;
@@ -153,7 +142,7 @@ impl<E: Engine> Maker<E> {
         let (name, check_name, place) = (image.name.clone(), check.name.clone(), check.origin.place.clone());
         let start = Instant::now();
         let _ = self.events.send(Event::CheckStarted { image: name.clone(), check: check_name.clone(), place });
-        let checked = self.engine.check(id, check, &self.course.stop).await;
+        let checked = self.engine.check(id, check, &self.control.stop).await;
         checked.map_err(|error| error.located(&check.origin))?;
         let seconds = start.elapsed().as_secs_f64();
         let _ = self.events.send(Event::CheckPassed { image: name, check: check_name, seconds });

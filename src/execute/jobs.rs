@@ -32,16 +32,16 @@ pub struct Made {
     pub id: String,
 }
 
-pub type Landed = Result<Made, EngineError>;
+pub type JobResult = Result<Made, EngineError>;
 
 /// Shared by everything that executes plans on one engine at the same time.
 #[derive(Clone)]
-pub struct Flights {
+pub struct Jobs {
     /// Cancelled when all is to end.
     all: CancellationToken,
-    jobs: usize,
-    /// One place for every image that may be made at the same time.
-    pub(super) places: Arc<Semaphore>,
+    limit: usize,
+    /// One slot for every image that may be made at the same time.
+    pub(super) slots: Arc<Semaphore>,
     pub(super) downloads: Downloads,
     tasks: TaskTracker,
     state: Arc<Mutex<State>>,
@@ -49,37 +49,37 @@ pub struct Flights {
 
 #[derive(Default)]
 struct State {
-    flying: BTreeMap<Purpose, Flight>,
-    /// How many have landed so far: another one may have moved tags.
-    landed: usize,
+    running: BTreeMap<Purpose, Job>,
+    /// How many have ended so far: another one may have moved tags.
+    ended: usize,
 }
 
-struct Flight {
-    course: Course,
+struct Job {
+    control: Control,
     /// Tells whether it has ended, also when nobody waited for it.
     task: AbortHandle,
-    landing: Shared<BoxFuture<'static, Landed>>,
+    result: Shared<BoxFuture<'static, JobResult>>,
 }
 
-/// What a flight and those who watch it share.
+/// What a job and those who watch it share.
 #[derive(Clone)]
-pub struct Course {
+pub struct Control {
     pub stop: CancellationToken,
     /// Set before its first tag is: from then on tags may move.
     pub tags: Arc<AtomicBool>,
 }
 
-impl Flights {
-    /// At most `jobs` images at the same time; as many as there are processors when `None`.
-    pub fn new(all: CancellationToken, jobs: Option<usize>) -> Flights {
+impl Jobs {
+    /// At most `limit` images at the same time; as many as there are processors when `None`.
+    pub fn new(all: CancellationToken, limit: Option<usize>) -> Jobs {
         let processors = || std::thread::available_parallelism().ok().map(Into::into);
-        let jobs = jobs.or_else(processors).unwrap_or(1).max(1);
+        let limit = limit.or_else(processors).unwrap_or(1).max(1);
         let tasks = TaskTracker::new();
-        Flights {
+        Jobs {
             downloads: Downloads::new(all.clone(), tasks.clone()),
             all,
-            jobs,
-            places: Arc::new(Semaphore::new(jobs)),
+            limit,
+            slots: Arc::new(Semaphore::new(limit)),
             tasks,
             state: Arc::default(),
         }
@@ -89,43 +89,41 @@ impl Flights {
         &self.all
     }
 
-    pub(super) fn jobs(&self) -> usize {
-        self.jobs
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Waits for the flight of this image, which starts unless it is in the air already.
-    pub(super) async fn join<F>(&self, image: &PlannedImage, start: impl FnOnce(Course) -> F) -> Landed
+    /// Waits for the job of this image, which starts unless it runs already.
+    pub(super) async fn join<F>(&self, image: &PlannedImage, start: impl FnOnce(Control) -> F) -> JobResult
     where
-        F: Future<Output = Landed> + Send + 'static,
+        F: Future<Output = JobResult> + Send + 'static,
     {
         let purpose = image.purpose();
-        let landing = {
+        let result = {
             let mut state = self.lock();
-            match state.flying.get(&purpose) {
-                Some(flight) if !flight.course.stop.is_cancelled() && !flight.task.is_finished() => {
-                    flight.landing.clone()
-                }
+            match state.running.get(&purpose) {
+                Some(job) if !job.control.stop.is_cancelled() && !job.task.is_finished() => job.result.clone(),
                 _ => {
-                    let course = Course { stop: self.all.child_token(), tags: Arc::default() };
-                    let (flight, shared) = (start(course.clone()), self.state.clone());
+                    let control = Control { stop: self.all.child_token(), tags: Arc::default() };
+                    let (job, shared) = (start(control.clone()), self.state.clone());
                     let task = self.tasks.spawn(async move {
-                        let landed = flight.await;
-                        shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).landed += 1;
-                        landed
+                        let result = job.await;
+                        shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).ended += 1;
+                        result
                     });
                     let crashed = |_| Err(EngineError::crashed());
                     let handle = task.abort_handle();
-                    let landing = async move { task.await.unwrap_or_else(crashed) }.boxed().shared();
-                    state.flying.insert(purpose, Flight { course, task: handle, landing: landing.clone() });
-                    landing
+                    let result = async move { task.await.unwrap_or_else(crashed) }.boxed().shared();
+                    state.running.insert(purpose, Job { control, task: handle, result: result.clone() });
+                    result
                 }
             }
         };
-        landing.await
+        result.await
     }
 
     /// Cancels the images and downloads that this plan has no use for; all of them when `None`. What goes on joins the next
@@ -134,11 +132,11 @@ impl Flights {
         let images = plan.map(|plan| &plan.images[..]).unwrap_or_default();
         let wanted: BTreeSet<Purpose> = images.iter().map(PlannedImage::purpose).collect();
         let mut tags = false;
-        self.lock().flying.retain(|purpose, flight| {
+        self.lock().running.retain(|purpose, job| {
             let kept = wanted.contains(purpose);
             if !kept {
-                flight.course.stop.cancel();
-                tags |= !flight.task.is_finished() && flight.course.tags.load(Ordering::SeqCst);
+                job.control.stop.cancel();
+                tags |= !job.task.is_finished() && job.control.tags.load(Ordering::SeqCst);
             }
             kept
         });
@@ -146,12 +144,12 @@ impl Flights {
         tags
     }
 
-    /// Counts what has landed: when it changes, tags may have moved.
-    pub fn landed(&self) -> usize {
-        self.lock().landed
+    /// Counts what has ended: when it changes, tags may have moved.
+    pub fn ended(&self) -> usize {
+        self.lock().ended
     }
 
-    /// Waits until nothing flies any more, also what was cancelled: it cleans up after itself.
+    /// Waits until nothing runs any more, also what was cancelled: it cleans up after itself.
     pub async fn settle(&self) {
         self.tasks.close();
         self.tasks.wait().await;

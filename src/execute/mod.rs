@@ -1,58 +1,40 @@
 //! The scheduler: downloads, builds, checks, tags and pushes a plan on an engine.
 
+mod attempts;
 mod bases;
 mod downloads;
-mod flight;
-mod grounds;
+#[cfg(test)]
+mod fake;
 mod image;
+mod jobs;
 mod lost;
+mod options;
 mod pushes;
+mod resolved;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{BuildOptions, Engine, EngineError};
 use crate::artifact::Store;
-use crate::config::Transfers;
 use crate::diagnostic::{Diagnostic, Origin};
+use crate::engine::{Engine, EngineError};
 use crate::event::{Event, Events, Summary};
 use crate::plan::{Action, Plan, PlannedImage};
 use crate::recipe::ImageRef;
-pub use flight::Flights;
-use flight::{Course, Done, Landed, Made};
-use grounds::Grounds;
 use image::Maker;
+use jobs::Done;
+use resolved::Resolved;
+
+pub use attempts::{Attempts, within};
+pub use jobs::Jobs;
 pub use lost::lost;
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ExecuteOptions {
-    /// The project's root, which files of the context are relative to.
-    pub project: PathBuf,
-    /// Go on with images that do not rest on a failed one.
-    pub keep_going: bool,
-    pub push: bool,
-    /// Run every step of what was asked for anew.
-    pub force: bool,
-    pub build: BuildOptions,
-    pub transfers: Transfers,
-    /// Why images of registries are not there: what rests on them fails.
-    pub missing: BTreeMap<ImageRef, EngineError>,
-}
-
-/// How a run ended. `unreachable` is set when an engine or a registry could not be reached (exit code 4).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
-    pub summary: Summary,
-    pub errors: Vec<Diagnostic>,
-    pub unreachable: bool,
-}
+pub use options::{ExecuteOptions, Outcome};
 
 /// How an image's turn ended, as those that rest on it need to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +52,7 @@ struct Run<'a, E> {
     plan: &'a Plan,
     options: &'a ExecuteOptions,
     events: &'a Events,
-    flights: &'a Flights,
+    jobs: &'a Jobs,
     /// Cancelled by the user, or by the first failure without `keep_going`.
     stop: CancellationToken,
     turns: Vec<watch::Sender<Turn>>,
@@ -82,19 +64,19 @@ struct Run<'a, E> {
 }
 
 /// Executes the plan: all downloads start at once; an image starts when its parents and artifacts are there, at most
-/// as many at a time as `flights` allow; its checks run before its final tags are set; pushes start after everything
+/// as many at a time as `jobs` allow; its checks run before its final tags are set; pushes start after everything
 /// succeeded.
 ///
-/// Dropping it leaves in the air what has started: `flights` end it, or hand it on to the next execution.
+/// Dropping it leaves running what has started: `jobs` end it, or hand it on to the next execution.
 pub async fn execute<E: Engine>(
     engine: &E,
     store: &Store,
     plan: &Plan,
     options: &ExecuteOptions,
     events: &Events,
-    flights: &Flights,
+    jobs: &Jobs,
 ) -> Outcome {
-    let cancel = flights.all();
+    let cancel = jobs.all();
     let start = Instant::now();
     let _ = events.send(Event::Started { images: plan.images.len(), to_build: plan.count(Action::Build) });
     let run = Run {
@@ -103,14 +85,14 @@ pub async fn execute<E: Engine>(
         plan,
         options,
         events,
-        flights,
+        jobs,
         stop: cancel.child_token(),
         turns: plan.images.iter().map(|_| watch::Sender::new(Turn::Waiting)).collect(),
         ids: plan.images.iter().map(|image| image.id.clone().map(OnceLock::from).unwrap_or_default()).collect(),
         refused: bases::refused(engine, plan).await,
         outcome: Mutex::default(),
     };
-    flights.downloads.start(store, &plan.images, events);
+    jobs.downloads.start(store, &plan.images, events);
     futures_util::future::join_all((0..plan.images.len()).map(|index| run.turn(index))).await;
 
     if options.push && run.is_complete() && !cancel.is_cancelled() {
@@ -140,7 +122,7 @@ impl<E: Engine> Run<'_, E> {
         match self.make(index, image).await {
             Ok(()) => _ = self.turns[index].send_replace(Turn::Ready),
             Err(EngineError::Cancelled) => {
-                let by_user = self.flights.all().is_cancelled();
+                let by_user = self.jobs.all().is_cancelled();
                 let because = if by_user { "the run was ended" } else { "another image failed; --keep-going goes on" };
                 self.skip(index, because.to_owned());
             }
@@ -166,8 +148,13 @@ impl<E: Engine> Run<'_, E> {
         if self.stop.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
-        let start = |course| Maker::new(self, image, course).make();
-        let made = self.flights.join(image, start).await?;
+        let start = |control| {
+            let (engine, store, options) = (self.engine.clone(), self.store.clone(), self.options.clone());
+            let (events, jobs, image, resolved) =
+                (self.events.clone(), self.jobs.clone(), image.clone(), self.resolved(image));
+            Maker { engine, store, options, events, jobs, image, resolved, control }.make()
+        };
+        let made = self.jobs.join(image, start).await?;
         let _ = self.ids[index].set(made.id);
         match made.done {
             Done::Built => self.count(|summary| summary.built += 1),
@@ -177,9 +164,9 @@ impl<E: Engine> Run<'_, E> {
     }
 
     /// What an image is built on, when all of that is there.
-    fn grounds(&self, image: &PlannedImage) -> Grounds {
+    fn resolved(&self, image: &PlannedImage) -> Resolved {
         let parent = |index: &usize| Some((self.plan.images[*index].internal.clone(), self.ids[*index].get()?.clone()));
-        Grounds::of(image, image.parents.iter().filter_map(parent))
+        Resolved::of(image, image.parents.iter().filter_map(parent))
     }
 
     /// True when every image that was asked for is there.
@@ -201,7 +188,7 @@ impl<E: Engine> Run<'_, E> {
         let _ = self.events.send(Event::ImageFailed { image: image.name.clone(), diagnostic: Box::new(diagnostic) });
         if !self.options.keep_going {
             self.stop.cancel();
-            let _ = self.flights.keep_only(None);
+            let _ = self.jobs.keep_only(None);
         }
         self.turns[index].send_replace(Turn::Failed);
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, EngineError};
 use crate::diagnostic::Diagnostic;
+use crate::engine::{Engine, EngineError};
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)

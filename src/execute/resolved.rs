@@ -8,12 +8,12 @@ use crate::recipe::ImageRef;
 
 /// The images that an image rests on or copies from, as they were when the build began.
 #[derive(Clone, Debug)]
-pub struct Grounds(Vec<(ImageRef, String)>);
+pub struct Resolved(Vec<(ImageRef, String)>);
 
-impl Grounds {
+impl Resolved {
     /// `parents`: the ids of the family's own, by their internal references.
-    pub fn of(image: &PlannedImage, parents: impl IntoIterator<Item = (ImageRef, String)>) -> Grounds {
-        Grounds(image.found.iter().cloned().chain(parents).collect())
+    pub fn of(image: &PlannedImage, parents: impl IntoIterator<Item = (ImageRef, String)>) -> Resolved {
+        Resolved(image.found.iter().cloned().chain(parents).collect())
     }
 
     /// Makes sure that all references still are of the same images. If not, the image loses its name: nobody may build on it.
