@@ -142,6 +142,13 @@ impl Marks {
         seal.map_or_else(String::new, |seal| seal.digest(&["salt"]))
     }
 
+    /// What tells the cache mounts of this user's project from those of others on the engine, who could leave something
+    /// there that a step of this one runs.
+    pub fn owner_of_caches(&self) -> Option<String> {
+        let project = self.about.get(&Mark::Of).map_or("", String::as_str);
+        Some(self.seal.as_ref()?.digest(&["caches", project]))
+    }
+
     /// What the checks are, or where it is pushed: two images with the same are marked the same way.
     pub fn about(&self, mark: Mark) -> Option<&str> {
         self.about.get(&mark).map(String::as_str)

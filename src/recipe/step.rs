@@ -128,7 +128,7 @@ pub struct Mount {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MountKind {
-    /// A folder that the builder keeps between builds; shared by all steps with the same id.
+    /// A folder that the builder keeps between builds; shared by all steps of the project with the same id.
     Cache {
         id: String,
     },

@@ -1,5 +1,6 @@
 //! Failures point at the script, and stop what they must.
 
+use crate::gate::Gate;
 use crate::lab::{Project, docker, interrupt, is_missing, runs, wait_until};
 
 #[test]
@@ -213,14 +214,15 @@ fn a_pipe_that_takes_a_file_s_place_during_a_build_ends_it() {
         return;
     }
     let project = Project::new();
-    let command = format!("sleep 4.{}", std::process::id());
+    let gate = Gate::new();
     project.file("f", "planned");
-    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{command}\");\n"));
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{}\");\n", gate.command()));
     project.recipe("b", "base(\"@a\");\ncopy(\"../f\", \"/f\");\n");
     let running = project.start(&["build"]);
-    wait_until("the first image is built", || runs(&command));
+    let first = gate.reached();
     let file = project.path().join("f");
     std::fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    first.open();
     project.wait(running).fails(1, &["-b`", "f` cannot be read: it is neither file nor folder nor link"]);
 }

@@ -94,17 +94,21 @@ fn an_internal_name_that_the_engine_lacks_is_asked_of_nobody() {
     let project = Project::new();
     let base = project.image("base");
     // While the check runs, somebody removes the name that the child is built on.
-    // No other test sleeps for that long.
-    let sleep = format!("sleep 5.{}", std::process::id());
-    project.recipe("base", &format!("base(\"alpine:3.13\");\nrun(\"echo base >/base\");\ncheck(\"{sleep}\");\n"));
+    let check = format!("while [ ! -e /go ]; do sleep 0.1; done; : {base}");
+    project.recipe("base", &format!("base(\"alpine:3.13\");\nrun(\"echo base >/base\");\ncheck(\"{check}\");\n"));
     project.recipe("app", "base(\"@base\");\nrun(\"cp /base /app\");\n");
     let child = project.start(&["build"]);
     let own = format!("f3s.invalid/{base}:");
-    let checking = || docker(&["ps", "--format", "{{.Command}}", "--no-trunc"]).contains(&sleep);
-    wait_until("the check runs", || checking() && !tags(&project, &own).is_empty());
+    let checking = || {
+        let running = docker(&["ps", "--format", "{{.ID}} {{.Command}}", "--no-trunc"]);
+        running.lines().find(|line| line.contains(&check)).map(|line| line.split(' ').next().unwrap().to_owned())
+    };
+    wait_until("the check runs", || checking().is_some());
     docker(&["rmi", &tags(&project, &own)[0]]);
+    docker(&["exec", &checking().unwrap(), "touch", "/go"]);
     let words = [&format!("`{base}`, which it rests on, is gone from the engine")[..], "run f3s again", "f3s.invalid"];
     project.wait(child).fails(1, &words);
+    project.recipe("base", "base(\"alpine:3.13\");\nrun(\"echo base >/base\");\n");
     assert_eq!(project.f3s(&["build"]).ok().summary(), "built 2");
     assert_eq!(project.sh("app", "cat /app"), "base");
 }

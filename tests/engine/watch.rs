@@ -1,7 +1,6 @@
 //! Watch mode: what is built, cancelled and left alone. The session of edits in a terminal stands in `session`.
 
-use std::time::Duration;
-
+use crate::gate::Gate;
 use crate::lab::{Project, interrupt, is_missing, processes, runs, wait_until};
 use crate::watching::Watching;
 
@@ -68,21 +67,24 @@ fn what_is_superseded_twice_never_takes_a_tag() {
         return;
     }
     let project = Project::new();
-    let sleep = format!("sleep 5; : {}", project.prefix);
-    let slow = |word: &str| format!("base(\"alpine:3.13\");\nrun(\"{sleep}; echo {word} >/a\");\n");
-    project.recipe("a", &slow("old"));
+    let gate = Gate::new();
+    project.recipe("a", &format!("base(\"alpine:3.13\");\nrun(\"{}; echo old >/a\");\n", gate.command()));
     project.recipe("b", "base(\"alpine:3.13\");\nrun(\"echo one >/b\");\n");
     let mut watch = Watching::start(&project, &["-j", "3"]);
+    let old = gate.reached();
     watch.until("  built ");
     project.recipe("b", "base(\"alpine:3.13\");\nrun(\"echo two >/b\");\n");
     watch.until("  built ");
     project.recipe("a", "base(\"alpine:3.13\");\nrun(\"echo new >/a\");\n");
     watch.until("watching ");
     assert_eq!(project.sh("a", "cat /a"), "new");
-    // Longer than the first version would have taken.
-    std::thread::sleep(Duration::from_secs(6));
+    // The first version would end now; a round of another image takes longer than its last step.
+    old.open();
+    wait_until("its step has ended", || !runs(&gate.command()));
+    project.recipe("b", "base(\"alpine:3.13\");\nrun(\"echo three >/b\");\n");
+    watch.until("watching ");
     assert_eq!(project.sh("a", "cat /a"), "new");
-    assert_eq!(project.sh("b", "cat /b"), "two");
+    assert_eq!(project.sh("b", "cat /b"), "three");
 }
 
 #[test]

@@ -1,18 +1,8 @@
-//! The real binary, where it needs no engine.
+//! Commands, where they need no engine.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-fn f3s(folder: &Path, words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_f3s"))
-        .args(words)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("F3S_CACHE_DIR", folder.join("cache"))
-        .output()
-        .unwrap()
-}
+use crate::binary::f3s;
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -25,19 +15,19 @@ fn err(output: &Output) -> String {
 #[test]
 fn init_writes_a_project_that_is_right() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init", "first"]).status.success());
-    let check = f3s(folder.path(), &["check"]);
+    assert!(f3s(folder.path(), &[], &["init", "first"]).status.success());
+    let check = f3s(folder.path(), &[], &["check"]);
     assert!(check.status.success(), "{}", err(&check));
-    let list = f3s(folder.path(), &["list"]);
+    let list = f3s(folder.path(), &[], &["list"]);
     assert!(out(&list).contains("first  Says hello."), "{}", out(&list));
     // Nothing is overwritten.
-    let again = f3s(folder.path(), &["init", "first"]);
+    let again = f3s(folder.path(), &[], &["init", "first"]);
     assert_eq!(again.status.code(), Some(2), "{}", err(&again));
     // Every setting of the commented file is one that exists.
     let file = folder.path().join("f3s.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\n#", "\n").replace("\n ", "\n# ")).unwrap();
-    let check = f3s(folder.path(), &["check"]);
+    let check = f3s(folder.path(), &[], &["check"]);
     assert!(check.status.success(), "{}", err(&check));
 }
 
@@ -46,13 +36,13 @@ fn mistakes_of_usage_scripts_and_configuration_have_their_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scripts")).unwrap();
     std::fs::write(folder.path().join("scripts/a.rhai"), "base(\"alpine:3.13\");").unwrap();
-    assert_eq!(f3s(folder.path(), &["frobnicate"]).status.code(), Some(2));
-    assert_eq!(f3s(folder.path(), &["doc", "aapk"]).status.code(), Some(2));
-    let unknown = f3s(folder.path(), &["check", "b"]);
+    assert_eq!(f3s(folder.path(), &[], &["frobnicate"]).status.code(), Some(2));
+    assert_eq!(f3s(folder.path(), &[], &["doc", "aapk"]).status.code(), Some(2));
+    let unknown = f3s(folder.path(), &[], &["check", "b"]);
     assert_eq!(unknown.status.code(), Some(3));
     assert!(err(&unknown).contains("there is no recipe `b`"), "{}", err(&unknown));
     std::fs::write(folder.path().join("f3s.toml"), "registri = \"x\"\n").unwrap();
-    let config = f3s(folder.path(), &["check"]);
+    let config = f3s(folder.path(), &[], &["check"]);
     assert_eq!(config.status.code(), Some(3));
     assert!(err(&config).contains("--> f3s.toml:1:1"), "{}", err(&config));
 }
@@ -79,7 +69,7 @@ fn help_and_mistakes_of_usage_follow_the_choice_of_colours() {
 #[test]
 fn empty_variables_are_not_set() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init"]).status.success());
+    assert!(f3s(folder.path(), &[], &["init"]).status.success());
     let host = format!("unix://{}", folder.path().join("none.sock").display());
     std::fs::write(folder.path().join("f3s.toml"), format!("[engine]\nhost = \"{host}\"\n")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
@@ -114,9 +104,9 @@ fn mistakes_are_annotated_where_github_looks() {
 #[test]
 fn an_engine_that_does_not_answer_is_exit_code_4_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init"]).status.success());
+    assert!(f3s(folder.path(), &[], &["init"]).status.success());
     let host = format!("unix://{}", folder.path().join("none.sock").display());
-    let run = f3s(folder.path(), &["--host", &host, "run"]);
+    let run = f3s(folder.path(), &[], &["--host", &host, "run"]);
     assert_eq!(run.status.code(), Some(4), "{}", err(&run));
     assert!(err(&run).contains("no engine answers") && err(&run).contains("help:"), "{}", err(&run));
 }
@@ -124,9 +114,9 @@ fn an_engine_that_does_not_answer_is_exit_code_4_and_says_what_to_do() {
 #[test]
 fn the_plan_as_json_has_the_documented_form() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init", "a"]).status.success());
+    assert!(f3s(folder.path(), &[], &["init", "a"]).status.success());
     std::fs::write(folder.path().join("scripts/b.rhai"), "//! B.\nbase(\"a\");\nrun(\"true\");\n").unwrap();
-    let plan = f3s(folder.path(), &["plan", "--offline", "--format", "json"]);
+    let plan = f3s(folder.path(), &[], &["plan", "--offline", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&out(&plan)).unwrap();
     assert_eq!(json["version"], 1);
     let b = &json["images"][1];
@@ -141,16 +131,16 @@ fn the_plan_as_json_has_the_documented_form() {
     assert_eq!(b["fingerprint"].as_str().unwrap().len(), 64);
     let step = serde_json::json!([{ "summary": "run(\"true\")", "file": "scripts/b.rhai", "line": 3, "column": 1 }]);
     assert_eq!(b["steps"], step);
-    let again = f3s(folder.path(), &["plan", "--offline", "--format", "json"]);
+    let again = f3s(folder.path(), &[], &["plan", "--offline", "--format", "json"]);
     assert_eq!(out(&plan), out(&again));
 }
 
 #[test]
 fn graphs_have_four_forms() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init", "a"]).status.success());
+    assert!(f3s(folder.path(), &[], &["init", "a"]).status.success());
     std::fs::write(folder.path().join("scripts/b.rhai"), "base(\"a\");\n").unwrap();
-    let graph = |format: &str| out(&f3s(folder.path(), &["graph", "--format", format]));
+    let graph = |format: &str| out(&f3s(folder.path(), &[], &["graph", "--format", format]));
     assert_eq!(graph("tree"), "a\n`-- b\n");
     assert!(graph("dot").contains("\"a\" -> \"b\";"));
     assert!(graph("mermaid").contains("i0 --> i1"));
@@ -161,19 +151,19 @@ fn graphs_have_four_forms() {
 #[test]
 fn recipes_are_found_from_anywhere_in_the_project_and_by_path() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["init", "a"]).status.success());
+    assert!(f3s(folder.path(), &[], &["init", "a"]).status.success());
     let inside = folder.path().join("scripts");
-    assert!(f3s(&inside, &["check", "a.rhai"]).status.success());
+    assert!(f3s(&inside, &[], &["check", "a.rhai"]).status.success());
     let elsewhere = tempfile::tempdir().unwrap();
     let path = inside.join("a.rhai");
-    let check = f3s(elsewhere.path(), &["check", path.to_str().unwrap()]);
+    let check = f3s(elsewhere.path(), &[], &["check", path.to_str().unwrap()]);
     assert!(check.status.success(), "{}", err(&check));
 }
 
 #[test]
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(f3s(folder.path(), &["man", "pages"]).status.success());
+    assert!(f3s(folder.path(), &[], &["man", "pages"]).status.success());
     let page = |name: &str| {
         let text = std::fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
         text.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "").replace("\\fI", "")
@@ -195,7 +185,7 @@ fn every_command_has_a_manual_page() {
     );
     assert!(page("f3s-check.1").contains("130  interrupted"));
     // What the pages say, `--help` says.
-    let help = out(&f3s(folder.path(), &["watch", "--help"]));
+    let help = out(&f3s(folder.path(), &[], &["watch", "--help"]));
     assert!(help.contains("select the next image") && help.contains("130  interrupted"), "{help}");
 }
 

@@ -2,20 +2,10 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
+use crate::binary::bare;
 use crate::skipped::skipped;
-
-fn f3s(folder: &Path, variables: &[(&str, &str)], words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_f3s"))
-        .args(words)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap()
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -31,7 +21,7 @@ fn a_cache_that_others_can_write_is_refused_by_every_command_that_would_trust_it
     std::os::unix::fs::symlink(folder.path(), &link).unwrap();
     for (cache, word) in [(&cache, "others can write into"), (&link, "is a link")] {
         for words in [&["check"][..], &["plan", "--offline"], &["build"], &["logs"], &["prune", "--downloads"]] {
-            let output = f3s(folder.path(), &[("F3S_CACHE_DIR", cache.to_str().unwrap())], words);
+            let output = bare(folder.path(), &[("F3S_CACHE_DIR", cache.to_str().unwrap())], words);
             let err = text(&output.stderr);
             assert_eq!(output.status.code(), Some(3), "{err}");
             assert!(err.contains(word) && err.contains("by F3S_CACHE_DIR"), "{err}");
@@ -72,7 +62,7 @@ fn without_home_the_password_database_tells_it() {
         skipped("without_home", "getent does not know this user");
         return;
     };
-    let output = f3s(folder.path(), &[("DOCKER_HOST", "unix:///nowhere")], &["doctor"]);
+    let output = bare(folder.path(), &[("DOCKER_HOST", "unix:///nowhere")], &["doctor"]);
     let out = text(&output.stdout);
     assert!(out.contains(&format!("f3s's cache in {}", Path::new(&home).join(".cache/f3s").display())), "{out}");
 }

@@ -1,5 +1,6 @@
 //! What f3s says and plans, without engine and network.
 
+mod binary;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod circles;

@@ -1,9 +1,9 @@
 //! The settings file is believed only where nobody else can have written it, and mirrors only where they fetch.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::binary::f3s;
 use crate::skipped::skipped;
 
 /// A project in a folder `project` of a folder.
@@ -13,17 +13,6 @@ fn project() -> tempfile::TempDir {
     std::fs::write(folder.path().join("project/scripts/a.rhai"), "base(\"scratch\");\nwrite(\"/a\", \"a\");\n")
         .unwrap();
     folder
-}
-
-fn f3s(folder: &Path, variables: &[(&str, &str)], words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_f3s"))
-        .args(words)
-        .current_dir(folder.join("project"))
-        .env_clear()
-        .env("F3S_CACHE_DIR", folder.join("cache"))
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap()
 }
 
 #[track_caller]
@@ -41,7 +30,7 @@ fn a_file_that_is_none_leads_out_or_has_no_end_is_refused() {
     let file = folder.path().join("project/f3s.toml");
     let refused = |words: &[&str]| {
         for command in [&["check"][..], &["list"], &["build"]] {
-            fails(&f3s(folder.path(), &[], command), 3, words);
+            fails(&f3s(&folder.path().join("project"), &[], command), 3, words);
         }
         std::fs::remove_file(&file).unwrap();
     };
@@ -59,7 +48,7 @@ fn a_file_that_is_none_leads_out_or_has_no_end_is_refused() {
     // A link that stays is followed.
     std::fs::write(folder.path().join("project/real.toml"), "jobs = 2\n").unwrap();
     symlink("real.toml", &file).unwrap();
-    assert!(f3s(folder.path(), &[], &["check"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[], &["check"]).status.success());
 }
 
 #[test]
@@ -67,22 +56,22 @@ fn a_file_of_another_owner_is_refused_unless_the_user_names_it() {
     let folder = project();
     let above = folder.path().join("f3s.toml");
     std::fs::write(&above, "recipes = [\"project/scripts/*.rhai\"]\n").unwrap();
-    assert!(f3s(folder.path(), &[], &["check"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[], &["check"]).status.success());
     if std::os::unix::fs::chown(&above, Some(65_534), None).is_err() {
         skipped("a_file_of_another_owner", "only root gives files away");
         return;
     }
     let refused = ["f3s.toml` belongs to another user: its owner has the number 65534", "help: a file that you trust"];
     for command in [&["check"][..], &["list"], &["plan", "--offline"], &["build"], &["doctor"]] {
-        fails(&f3s(folder.path(), &[], command), 3, &refused);
+        fails(&f3s(&folder.path().join("project"), &[], command), 3, &refused);
     }
     let named = ("F3S_CONFIG", above.to_str().unwrap());
-    assert!(f3s(folder.path(), &[named], &["check"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[named], &["check"]).status.success());
     // It is his who became root by `sudo`.
-    assert!(f3s(folder.path(), &[("SUDO_UID", "65534")], &["check"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[("SUDO_UID", "65534")], &["check"]).status.success());
     // A file of one's own ends the search.
     std::fs::write(folder.path().join("project/f3s.toml"), "").unwrap();
-    assert!(f3s(folder.path(), &[], &["check"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[], &["check"]).status.success());
 }
 
 #[test]
@@ -105,7 +94,9 @@ fn scripts_of_another_owner_in_a_folder_above_are_not_the_project() {
     std::fs::create_dir(&scripts).unwrap();
     std::fs::write(scripts.join("hostile.rhai"), "base(\"scratch\");\n").unwrap();
     std::fs::rename(folder.path().join("project/scripts"), folder.path().join("project/images")).unwrap();
-    let listed = |word: &str| String::from_utf8_lossy(&f3s(folder.path(), &[], &["list"]).stdout).contains(word);
+    let listed = |word: &str| {
+        String::from_utf8_lossy(&f3s(&folder.path().join("project"), &[], &["list"]).stdout).contains(word)
+    };
     assert!(listed("hostile"));
     if std::os::unix::fs::chown(&scripts, Some(65_534), None).is_ok() {
         assert!(!listed("hostile"));
@@ -115,35 +106,37 @@ fn scripts_of_another_owner_in_a_folder_above_are_not_the_project() {
 #[test]
 fn registries_make_references() {
     let folder = project();
-    let file = folder.path().join("project/f3s.toml");
+    let project = folder.path().join("project");
+    let file = project.join("f3s.toml");
     for registry in ["-x", "a b/c", "https://r.example.com", "r.example.com/Team"] {
         std::fs::write(&file, format!("jobs = 2\nregistry = \"{registry}\"\n")).unwrap();
         let words = [&format!("the registry `{registry}` makes no image reference"), "--> f3s.toml:2:12"];
         for command in [&["build"][..], &["check"], &["plan", "--offline"]] {
-            fails(&f3s(folder.path(), &[], command), 3, &words);
+            fails(&f3s(&project, &[], command), 3, &words);
         }
         std::fs::remove_file(&file).unwrap();
-        fails(&f3s(folder.path(), &[("F3S_REGISTRY", registry)], &["build"]), 2, &["makes no image reference"]);
+        fails(&f3s(&project, &[("F3S_REGISTRY", registry)], &["build"]), 2, &["makes no image reference"]);
     }
     std::fs::write(&file, "registry = \"127.0.0.1:5000/\"\n").unwrap();
-    let listed = f3s(folder.path(), &[], &["list"]);
+    let listed = f3s(&project, &[], &["list"]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("127.0.0.1:5000/a:latest"));
-    assert!(f3s(folder.path(), &[("F3S_REGISTRY", "")], &["check"]).status.success());
+    assert!(f3s(&project, &[("F3S_REGISTRY", "")], &["check"]).status.success());
 }
 
 #[test]
 fn mirrors_are_urls_that_fetch() {
     let folder = project();
-    let file = folder.path().join("project/f3s.toml");
+    let project = folder.path().join("project");
+    let file = project.join("f3s.toml");
     for to in ["--upload-pack=touch pwned; #", "ext::sh -c true", "file:///etc/", "ssh://-oProxyCommand=true/"] {
         std::fs::write(&file, format!("[mirrors]\n\"https://example.com/\" = \"{to}\"\n")).unwrap();
-        fails(&f3s(folder.path(), &[], &["check"]), 3, &["is no URL of `http`", "--> f3s.toml:2:26"]);
+        fails(&f3s(&folder.path().join("project"), &[], &["check"]), 3, &["is no URL of `http`", "--> f3s.toml:2:26"]);
         let flag = format!("https://example.com/={to}");
         std::fs::remove_file(&file).unwrap();
-        fails(&f3s(folder.path(), &[], &["check", "--mirror", &flag]), 2, &["is no URL of `http`"]);
+        fails(&f3s(&folder.path().join("project"), &[], &["check", "--mirror", &flag]), 2, &["is no URL of `http`"]);
     }
     std::fs::write(&file, "[mirrors]\n\"--x\" = \"https://example.com/\"\n").unwrap();
-    fails(&f3s(folder.path(), &[], &["check"]), 3, &["`--x` is no URL of `http`", "--> f3s.toml:2:1"]);
+    fails(&f3s(&folder.path().join("project"), &[], &["check"]), 3, &["`--x` is no URL of `http`", "--> f3s.toml:2:1"]);
     std::fs::write(&file, "[mirrors]\n\"https://a/\" = \"ssh://git@b/\"\n").unwrap();
-    assert!(f3s(folder.path(), &[], &["check", "--mirror", "https://c/=git://d/"]).status.success());
+    assert!(f3s(&folder.path().join("project"), &[], &["check", "--mirror", "https://c/=git://d/"]).status.success());
 }

@@ -1,7 +1,6 @@
 //! What scripts probably do not mean: said once, by every command that evaluates, and never in the way.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use f3s::config::Config;
 use f3s::diagnostic::{Severity, Sources};
@@ -9,6 +8,8 @@ use f3s::pipeline;
 use f3s::script::{Evaluations, Request};
 use f3s::world::{Memory, World};
 use snapbox::{IntoData, assert_data_eq, str};
+
+use crate::binary::f3s;
 
 /// The warnings of a recipe's steps, as `line: message`.
 fn warnings(steps: &str) -> Vec<String> {
@@ -68,19 +69,13 @@ fn variants_and_functions_say_it_once() {
     assert_eq!(warnings(steps).len(), 1);
 }
 
-fn f3s(project: &Path, words: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_f3s"));
-    command.args(words).current_dir(project).env_clear().env("F3S_CACHE_DIR", project.join("cache"));
-    command.envs(variables.iter().copied()).output().unwrap()
-}
-
 #[test]
 fn commands_say_it_and_go_on() {
     let project = tempfile::tempdir().unwrap();
     std::fs::create_dir(project.path().join("scripts")).unwrap();
     std::fs::write(project.path().join("scripts/a.rhai"), "base(\"scratch\");\nworkdir(\"/opt/$V\");\n").unwrap();
     let text = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
-    let output = f3s(project.path(), &["check"], &[]);
+    let output = f3s(project.path(), &[], &["check"]);
     assert_eq!(output.status.code(), Some(0));
     let expected = str![[r#"
 warning: `$V` is a text here: f3s expands no variables in the path of `workdir`
@@ -96,7 +91,7 @@ warning: `$V` is a text here: f3s expands no variables in the path of `workdir`
 
 "#]];
     assert_data_eq!(text(&output), expected.raw());
-    let output = f3s(project.path(), &["plan", "--offline", "--format", "json"], &[("GITHUB_ACTIONS", "true")]);
+    let output = f3s(project.path(), &[("GITHUB_ACTIONS", "true")], &["plan", "--offline", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).is_ok());
     let said = text(&output);

@@ -131,8 +131,9 @@ pub mod functions {
     /// Fetches a git repository and returns a handle on its files, for `unpack`.
     ///
     /// `url` has the scheme `https`, `http`, `ssh` or `git`, or is `user@host:path`; git finds logins and keys as it does for
-    /// you. The work tree is fetched on the host, without its history and submodules, once, and kept: a branch that moves is not
-    /// asked again, so name a tag or a commit.
+    /// you, by the host: a recipe reads what you may read there, and no host hears the login of another. The work tree is
+    /// fetched on the host, without its history and submodules, once, and kept: a branch that moves is not asked again, so
+    /// name a tag or a commit.
     ///
     /// Options: `ref` (branch, tag or commit; the default branch unless set), `timeout` and `stall` as those of `download`.
     ///

@@ -167,7 +167,7 @@ pub mod functions {
     /// Refused is what could fail unseen: several commands in front of `&&`, as in `{ a; b; } && c` (`a && b && c` says it), and,
     /// unless the chain ends the command, a test behind what must succeed, as in `a && [ -e x ] && b` (`if` says what is meant).
     ///
-    /// Options: `cache` (string or list: folders kept between builds), `mounts` (list of
+    /// Options: `cache` (string or list: folders kept between builds, for this project and user alone), `mounts` (list of
     /// `#{ type: "cache" | "tmpfs" | "bind", target, source, id }`), `secrets` (list of `secret()` handles), `ssh` (bool: forward
     /// the ssh agent), `network` (`"default"`, `"none"` or `"host"`, which needs consent), `user` (string), `workdir` (absolute
     /// path), `env` (map: for these commands only), `timeout` (seconds, or `"5m"`: a step that takes longer is ended; in

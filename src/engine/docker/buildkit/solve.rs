@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest, StatusResponse};
 use hyper_util::rt::TokioIo;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -33,8 +34,12 @@ const DIGEST: &str = "containerimage.digest";
 /// How often output that waits for the end of its line is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How often a build whose name another one took is begun again; its steps are in the cache by then.
-const ATTEMPTS_AT_A_NAME: usize = 5;
+/// How often a build that met others of this moment is begun again; its steps are in the cache by then.
+const ATTEMPTS: usize = 5;
+
+/// How BuildKit's answer ends where nothing is wrong with the build. containerd's image store refuses a name that another
+/// build gives at the same moment. BuildKit of Docker 20.10 gives up a step that several builds wait for, after six seconds.
+const MET_OTHERS: [&str; 2] = [": already exists", "flightcontrol: exceeded retry timeout"];
 
 /// What one `Solve` is for.
 #[derive(Clone, Copy)]
@@ -52,6 +57,8 @@ pub struct Builder {
     address: Address,
     credentials: Credentials,
     control: ControlClient<Channel>,
+    /// What is begun again is begun alone: those that met would meet again.
+    again: Arc<Mutex<()>>,
 }
 
 pub struct Request<'a> {
@@ -73,7 +80,7 @@ impl Builder {
         let endpoint = Endpoint::from_static("http://buildkit").initial_connection_window_size(WINDOW);
         let channel = endpoint.connect_with_connector(connector).await.map_err(io::Error::other)?;
         let control = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-        Ok(Builder { address, credentials, control })
+        Ok(Builder { address, credentials, control, again: Default::default() })
     }
 
     pub(super) fn control(&self) -> ControlClient<Channel> {
@@ -94,20 +101,15 @@ impl Builder {
                 request.offer.context.text(path, &list, 0o644);
             }
         }
-        for attempt in 1.. {
-            match self.solve(&request, Goal::Image, &mut progress, cancel).await? {
-                Ok(answer) => {
-                    let id = answer.exporter_response.get(DIGEST).cloned();
-                    let nameless =
-                        || EngineError::Failed(Diagnostic::error("the engine built an image and named no digest"));
-                    return Ok((id.ok_or_else(nameless)?, progress.is_cached()));
-                }
-                // containerd's image store refuses a name that another build gives at the same moment.
-                Err(status) if status.message().ends_with(": already exists") && attempt < ATTEMPTS_AT_A_NAME => {}
-                Err(status) => return Err(progress.failure(&status)),
+        match self.solve_among_others(&request, Goal::Image, &mut progress, cancel).await? {
+            Ok(answer) => {
+                let id = answer.exporter_response.get(DIGEST).cloned();
+                let nameless =
+                    || EngineError::Failed(Diagnostic::error("the engine built an image and named no digest"));
+                Ok((id.ok_or_else(nameless)?, progress.is_cached()))
             }
+            Err(status) => Err(progress.failure(&status)),
         }
-        unreachable!("the last attempt ends the loop")
     }
 
     /// Lists the files of a stage that have capabilities.
@@ -121,7 +123,7 @@ impl Builder {
         let listing = Listing::default();
         let offer = Offer { listing: Some(listing.clone()), ..request.offer.clone() };
         let request = Request { offer, ..*request };
-        match self.solve(&request, Goal::List { stage }, progress, cancel).await? {
+        match self.solve_among_others(&request, Goal::List { stage }, progress, cancel).await? {
             Ok(_) => Ok(listing.text()),
             Err(status) if progress.has_failed() => Err(progress.failure(&status)),
             // A name that is no UTF-8 cannot be told.
@@ -130,6 +132,30 @@ impl Builder {
                 Ok(String::new())
             }
         }
+    }
+
+    /// As `solve`, begun again where another build was in its way.
+    async fn solve_among_others(
+        &self,
+        request: &Request<'_>,
+        goal: Goal<'_>,
+        progress: &mut Progress<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Result<SolveResponse, Status>, EngineError> {
+        let has_met = |status: &Status| MET_OTHERS.iter().any(|end| status.message().trim_end().ends_with(end));
+        let mut answer = self.solve(request, goal, progress, cancel).await?;
+        for _ in 1..ATTEMPTS {
+            if !answer.as_ref().is_err_and(has_met) {
+                break;
+            }
+            let _alone = tokio::select! {
+                alone = self.again.lock() => alone,
+                () = cancel.cancelled() => return Err(EngineError::Cancelled),
+            };
+            progress.begin_again();
+            answer = self.solve(request, goal, progress, cancel).await?;
+        }
+        Ok(answer)
     }
 
     /// `Err(Status)`: what the engine said.
@@ -215,6 +241,10 @@ fn solve_request(
     }
     if let Some(epoch) = options.source_date_epoch {
         attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), epoch.to_string());
+    }
+    if let Some(owner) = image.marks.owner_of_caches() {
+        // What stands before the ids of cache mounts.
+        attributes.insert("build-arg:BUILDKIT_CACHE_MOUNT_NS".to_owned(), owner);
     }
     let (exporter, exporter_attributes) = match goal {
         Goal::Image => ("moby", HashMap::from([("name".to_owned(), image.internal.to_string())])),

@@ -154,6 +154,12 @@ impl<'a> Progress<'a> {
         self.image.dockerfile.instructions.iter().position(is_it)
     }
 
+    /// Forgets what stood in the way of an attempt.
+    pub fn begin_again(&mut self) {
+        self.running.clear();
+        self.other_error = None;
+    }
+
     /// True when a step failed, or what no step stands for, such as a base.
     pub fn has_failed(&self) -> bool {
         self.other_error.is_some() || self.running.values().any(|running| !running.error.is_empty())
