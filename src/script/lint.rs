@@ -12,6 +12,9 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 /// A script with more mistakes is no script; looking for what was meant takes time.
 const MAX_MISTAKES: usize = 100;
 
+/// Arguments of one call. Rhai looks for a function that takes some of them as anything, in all ways.
+const MAX_ARGUMENTS: usize = 100;
+
 /// What is known of all functions that a recipe may call.
 pub struct Lint {
     /// Host and library functions with the numbers of arguments they take.
@@ -49,6 +52,14 @@ impl Lint {
         let mut mistakes = self.shadowing(file, text, ast);
         ast.walk(&mut |path: &[ASTNode]| {
             if mistakes.len() >= MAX_MISTAKES {
+                return false;
+            }
+            if let Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) = path.last()
+                && call.args.len() > MAX_ARGUMENTS
+            {
+                let message = format!("`{}` is given {} arguments", call.name, call.args.len());
+                let error = Diagnostic::error(message).at(origin::place(file, *position));
+                mistakes.push(error.hint("hand over a list: `[..]`"));
                 return false;
             }
             if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = path.last()

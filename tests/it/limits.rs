@@ -118,6 +118,12 @@ fn texts_are_read_once() {
     ends(&format!("{names}f(t + \"y\", t);\n"), 2, "knows no name");
     let lines = "let t = \"a && b\\n\"; while t.len() < 500000 { t += t; }\n";
     ends(&format!("base(\"scratch\");\n{lines}run(t + \"a\");\n"), 3, "more words than f3s reads");
+    for call in ["print(", "\"x\".replace("] {
+        ends(&format!("base(\"scratch\");\n{call}{}1);\n", "1,".repeat(60_000)), 2, "is given 60001 arguments");
+    }
+    let variables: String = (0..9_000).map(|n| format!("env(\"A{n}\", \"$A{n}\");\n")).collect();
+    let family = evaluate(&format!("base(\"scratch\");\n{variables}")).unwrap();
+    assert_eq!(family.recipes.values().next().unwrap().warnings.len(), 100);
     let options: String = (0..200).map(|n| format!("a{n}: 1, ")).collect();
     assert_eq!(evaluate(&format!("run(\"x\", #{{ {options} }});")).unwrap_err().0.len(), 100);
     ends(&format!("loop {{ print(\"{}\"); }}\n", "a".repeat(5_000)), 1, "does not end");

@@ -6,6 +6,9 @@ use rhai::{Dynamic, NativeCallContext};
 use crate::diagnostic::Diagnostic;
 use crate::script::arguments::{Call, Literal, Outcome};
 
+/// Who does not read these does not read more.
+const MAX_WARNINGS: usize = 100;
+
 /// The first `$NAME` or `${NAME}` of a text: what a Dockerfile would put a variable's value for.
 fn variable(text: &str) -> Option<&str> {
     text.match_indices('$').find_map(|(at, _)| {
@@ -30,7 +33,7 @@ impl Call<'_, '_> {
         let warning = warning.hint("write the value, or a variable of the script: `\"/opt/\" + name`");
         let warning = warning.hint(format!("`literal(\"{variable}\")` says that the text is meant"));
         let mut recorder = self.recording.lock();
-        if !recorder.warnings.contains(&warning) {
+        if recorder.warnings.len() < MAX_WARNINGS && !recorder.warnings.contains(&warning) {
             recorder.warnings.push(warning);
         }
     }
