@@ -202,7 +202,7 @@ pub fn held_together(text: &str) -> String {
     if !text.contains('\n') {
         return evaluated(text);
     }
-    let text = no_option(text);
+    let text = no_option(without_open_line(text));
     let lines = text.split('\n').map(|line| format!(" \\\n        {}", shell::always_quote(line)));
     format!("eval \"$(printf '%s\\n'{})\"", lines.collect::<String>())
 }
@@ -214,6 +214,13 @@ fn keeping_status(text: &str) -> String {
         Some(printing) => format!("eval \"$(f3s_ended=$?; {printing}; exit $f3s_ended)\""),
         None => text,
     }
+}
+
+/// `$(..)` drops the last line ends: a backslash in front of them would become a character of the last word.
+fn without_open_line(text: &str) -> &str {
+    let ended = text.trim_end_matches('\n');
+    let backslashes = ended.len() - ended.trim_end_matches('\\').len();
+    if backslashes % 2 == 1 && ended.len() < text.len() { &ended[..ended.len() - 1] } else { text }
 }
 
 fn evaluated(text: &str) -> String {

@@ -7,6 +7,13 @@ use super::limits::MAX_SCRIPT;
 use super::lint::{Lint, unterminated_comment};
 use crate::diagnostic::{Diagnostic, Place};
 
+/// The text of a script's file, whatever editor wrote it: without a mark at its beginning, with lines that end in `\n` alone,
+/// also within the texts that it holds.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, std::string::FromUtf8Error> {
+    let text = String::from_utf8(bytes)?;
+    Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
+}
+
 /// Compiles and lints a script.
 pub fn compile(engine: &Engine, lint: &Lint, file: &str, text: &str) -> Result<AST, Vec<Diagnostic>> {
     if text.len() > MAX_SCRIPT {

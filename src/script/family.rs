@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::compile::text_of;
 use super::evaluations::Evaluations;
 use super::interpreter::Interpreter;
 use super::limits::STACK;
@@ -222,9 +223,8 @@ impl<'a> Loader<'a> {
         let file = &self.project.recipes[&key.recipe];
         let path = crate::path::ProjectPath::join("", file).expect("recipes lie in the project");
         let failed = |message: String| Err(vec![Diagnostic::error(message).at(Place::start_of(file.as_str()))]);
-        let text = match project.world.read(&path).map(|bytes| String::from_utf8(bytes.to_vec())) {
-            // Some editors begin a file with a mark that is no part of it.
-            Ok(Ok(text)) => text.trim_start_matches('\u{feff}').to_owned(),
+        let text = match project.world.read(&path).map(|bytes| text_of(bytes.to_vec())) {
+            Ok(Ok(text)) => text,
             Ok(Err(_)) => return failed(format!("`{file}` is not UTF-8")),
             Err(error) => return failed(format!("`{file}` cannot be read: {error}")),
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use rhai::{AST, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::arguments::raise;
-use super::compile::compile;
+use super::compile::{compile, text_of};
 use super::errors::Many;
 use super::lint::Lint;
 use super::origin;
@@ -49,8 +49,8 @@ impl ProjectModules {
                     .hint(format!("imports are relative to the importing file: f3s looked for `{path}`")),
             )
         })?;
-        match String::from_utf8(bytes.to_vec()) {
-            Ok(text) => Ok((path.as_str().to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
+        match text_of(bytes.to_vec()) {
+            Ok(text) => Ok((path.as_str().to_owned(), text)),
             Err(_) => Err(error(format!("the module `{written}` is not UTF-8"))),
         }
     }

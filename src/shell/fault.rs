@@ -13,6 +13,8 @@ pub enum Fault {
     Incomplete,
     /// A shell refuses it; the place counts lines from 1.
     Unexpected { word: String, line: usize },
+    /// A comment behind a line that ends in a backslash, and not behind an operator: the command ends there.
+    Comment { line: usize },
     /// It opens more, or more within each other, than can be told apart.
     Deep,
     /// More words than can be held beside each other.
@@ -70,11 +72,17 @@ impl Fault {
         }
     }
 
-    /// What to write instead.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    /// What to write instead. `in_list`: of several commands.
+    pub fn hint(&self, in_list: bool) -> Option<&'static str> {
+        Some(match self {
             Fault::Unclosed(_) | Fault::Incomplete | Fault::Unexpected { .. } => {
-                "every command of a list is complete in itself: write what belongs together as one text of several lines"
+                return in_list.then_some(
+                    "every command of a list is complete in itself: write what belongs together as one text of several \
+                     lines",
+                );
+            }
+            Fault::Comment { .. } => {
+                "a Dockerfile drops such a line, a shell does not: write the comment above the command"
             }
             Fault::Deep | Fault::Long => "write it to a file with `write`, and run that",
             Fault::Unclear => {
@@ -85,7 +93,7 @@ impl Fault {
             Fault::Mixed { .. } => {
                 "write what must not fail as a line of its own, and the rest as `if .. ; then .. ; fi`"
             }
-        }
+        })
     }
 }
 
@@ -99,6 +107,9 @@ impl fmt::Display for Fault {
             }
             Fault::Unexpected { word, line } => {
                 write!(f, "a shell cannot read this command: it stumbles over `{word}` in its line {line}")
+            }
+            Fault::Comment { line } => {
+                write!(f, "the comment in line {line} ends the command that the line above goes on with a backslash")
             }
             Fault::Long => f.write_str("this command has more words than f3s reads"),
             Fault::Deep => f.write_str(

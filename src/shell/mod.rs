@@ -1,6 +1,7 @@
 //! The shell: quoting its words, and reading its texts. What a shell makes of a text is decided by a parser.
 
 mod chains;
+mod comments;
 mod depth;
 mod documents;
 mod endings;

@@ -6,7 +6,7 @@ use brush_parser::ast::{CompoundListItem, Program};
 use brush_parser::{ParserOptions, Token, TokenizerError, TokenizerOptions};
 
 use super::fault::Fault;
-use super::{chains, depth, documents};
+use super::{chains, comments, depth, documents};
 
 /// What the parser makes of a text.
 pub(super) struct Tree<'t> {
@@ -31,6 +31,9 @@ impl<'t> Tree<'t> {
         }
         if depth::is_deep(&tokens) {
             return Err(Fault::Deep);
+        }
+        if let Some(line) = comments::that_end_a_command(&read, &tokens) {
+            return Err(Fault::Comment { line });
         }
         let program = brush_parser::parse_tokens(&tokens, options).map_err(|error| Fault::of(&error, text))?;
         let mut statements = program.complete_commands.iter().flat_map(|commands| &commands.0);

@@ -35,6 +35,9 @@ fn a_command_that_fails_fails_the_image() {
     }
     let ran = project.f3s(&["build", "--keep-going"]).fails(1, &["a command failed with exit code 1"]);
     assert!(ran.err.contains(&format!("failed {}", failing.len())), "{}", ran.err);
+    let project = Project::new();
+    project.recipe("a", &recipe(r#"run("echo $none");"#));
+    project.f3s(&["build"]).fails(1, &["commands run with `set -u`"]);
 }
 
 #[test]

@@ -123,6 +123,28 @@ fn a_text_sees_how_the_command_before_it_ended() {
 }
 
 #[test]
+fn lines_end_as_the_shell_means_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for recipe in [
+        // A last backslash joins nothing to the last word.
+        "run(`echo a >>\"$ROOT/log\" \\\n`);",
+        "run(`set +e\necho a >>\"$ROOT/log\" \\\n\n`);",
+        "layer(`l`, || { run(`true`); run(`echo a >>\"$ROOT/log\" \\\n`); });",
+        // One that a backslash quotes is a character.
+        "run(`echo 'a' >>\"$ROOT/log\"\n[ x = \\x ] && [ '\\' = \\\\ ]; : \\\\\n`);",
+        // As an editor on Windows writes a recipe.
+        "run(`\r\necho a >>\"$ROOT/log\"\r\nif true; then\r\n  : \\\r\n    b\r\nfi\r\n`);\r\n",
+        "run([\r\n  `[ a = a ]`,\r\n  `cat <<X >>\"$ROOT/log\"\r\na\r\nX`,\r\n]);\r\n",
+    ] {
+        let scripts = scripts(&planned(&format!("base(\"alpine:3.13\");\n{recipe}"), false).unwrap(), folder.path());
+        for shell in shells() {
+            let expected = Meaning::Ran { succeeds: true, log: "a\n".to_owned() };
+            assert_eq!(done(shell, &scripts, folder.path()), expected, "{shell:?} {recipe:?}");
+        }
+    }
+}
+
+#[test]
 fn generated_commands_do_what_the_rule_says() {
     let shells: Vec<_> = shells().map(|shell| (shell, dialect(shell))).collect();
     let cases = Cases::wanted(20);

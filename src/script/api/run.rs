@@ -22,19 +22,18 @@ pub struct SshHandle;
 fn read_run(call: &Call, commands: &Dynamic, options: &Dynamic) -> Outcome<Run> {
     let commands = call.texts("command", commands)?;
     for (index, command) in commands.iter().enumerate() {
-        let refused = |why: String, hint: &str| {
-            Err(raise(call.error(why).note(format!("the command:\n{}", shortened(command))).hint(hint)))
+        let refused = |why: String, hint: Option<&str>| {
+            let error = call.error(why).note(format!("the command:\n{}", shortened(command)));
+            Err(raise(error.hint_if(hint.map(str::to_owned))))
         };
         match Script::parse(command) {
-            Err(fault) => return refused(fault.to_string(), fault.hint()),
+            Err(fault) => return refused(fault.to_string(), fault.hint(commands.len() > 1)),
             Ok(Script { ends_early: Some(what), .. }) if index + 1 < commands.len() => {
                 let why = format!(
                     "`{what}` could end all commands of this list, and those behind it would be skipped unseen"
                 );
-                return refused(
-                    why,
-                    "write the list as one text of several lines, or this command in parentheses: `( .. )`",
-                );
+                let hint = "write the list as one text of several lines, or this command in parentheses: `( .. )`";
+                return refused(why, Some(hint));
             }
             Ok(_) => {}
         }

@@ -256,11 +256,20 @@ fn step_failure(
     if exit == Some(127) {
         diagnostic = diagnostic.hint("exit code 127: the shell did not find a program");
     }
+    if exit.is_some() && output.last().is_some_and(|line| is_unset_variable(line)) {
+        let hint = "commands run with `set -u`: where a variable may be unset, `${NAME:-}` says so";
+        diagnostic = diagnostic.hint(hint);
+    }
     if error.contains("nknown flag: network") {
         diagnostic =
             diagnostic.hint("this engine is older than 23.0: set `network` in `f3s.toml` for the whole project");
     }
     diagnostic
+}
+
+/// As busybox and dash say it, and bash.
+fn is_unset_variable(line: &str) -> bool {
+    line.ends_with(": parameter not set") || line.ends_with(": unbound variable")
 }
 
 /// What is said of a step that was ended.
