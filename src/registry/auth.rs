@@ -48,6 +48,9 @@ pub enum Sent {
     Narrow,
 }
 
+/// The token of some scopes, once there is one; whoever waits for it holds the lock.
+type Slot = Arc<tokio::sync::Mutex<Option<Result<Token, Error>>>>;
+
 pub struct Auth {
     /// `host[:port]`, as references write it.
     registry: String,
@@ -56,7 +59,7 @@ pub struct Auth {
     challenge: Mutex<Option<Challenge>>,
     /// Scopes that are asked for together.
     groups: Vec<Vec<Scope>>,
-    tokens: Mutex<BTreeMap<Vec<Scope>, Arc<tokio::sync::Mutex<Option<Result<Token, Error>>>>>>,
+    tokens: Mutex<BTreeMap<Vec<Scope>, Slot>>,
 }
 
 #[derive(Clone)]

@@ -70,13 +70,16 @@ impl Question {
     }
 }
 
+/// A client by https.
+type Secure = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// All connections for the sake of one registry.
 pub struct Connections {
     /// `host[:port]`, as references write it.
     registry: String,
     plain: Client<HttpConnector, Full<Bytes>>,
     /// Made when it is needed: it reads the certificates of the system.
-    secure: OnceCell<Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, Error>>,
+    secure: OnceCell<Result<Secure, Error>>,
     trust: Trust,
     places: Semaphore,
     widened: std::sync::Once,
@@ -151,7 +154,7 @@ impl Connections {
         Ok(Answer { status: head.status, headers: head.headers, body, is_of_another: false })
     }
 
-    async fn secure(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Full<Bytes>>, Error> {
+    async fn secure(&self) -> Result<&Secure, Error> {
         let make = || async {
             let (trust, registry) = (self.trust.clone(), self.registry.clone());
             let config = tokio::task::spawn_blocking(move || trust.config(&registry)).await;

@@ -66,7 +66,7 @@ impl Choices {
     #[allow(dead_code, reason = "where a case is cheap enough to be made again and again")]
     /// Of a case that differs the shortest one found that differs, too. `differs` makes a case of choices.
     pub fn shortest(&self, differs: impl Fn(&mut Choices) -> bool) -> Choices {
-        let given = |made: &[usize]| Choices { given: Some(made.to_vec().into_iter()), ..Choices::default() };
+        let given = |made: Vec<usize>| Choices { given: Some(made.into_iter()), ..Choices::default() };
         let mut made = self.made.clone();
         let mut length = made.len();
         while length > 0 {
@@ -74,7 +74,7 @@ impl Choices {
             while at < made.len() {
                 let mut less = made.clone();
                 less.drain(at..(at + length).min(made.len()));
-                match differs(&mut given(&less)) {
+                match differs(&mut given(less.clone())) {
                     true => (made, is_shorter) = (less, true),
                     false => at += length,
                 }
@@ -83,6 +83,6 @@ impl Choices {
                 length /= 2;
             }
         }
-        given(&made)
+        given(made)
     }
 }

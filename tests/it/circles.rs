@@ -28,7 +28,9 @@ fn leaves(prefix: &str, tree: &str) -> Vec<String> {
     for c in inner.chars().chain([',']) {
         depth += i32::from(c == '{') - i32::from(c == '}');
         if c == ',' && depth == 0 {
-            found.extend((!part.trim().is_empty()).then(|| leaves(&prefix, &part)).unwrap_or_default());
+            if !part.trim().is_empty() {
+                found.extend(leaves(&prefix, &part));
+            }
             part.clear();
         } else {
             part.push(c);
