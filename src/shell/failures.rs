@@ -268,6 +268,9 @@ mod tests {
             "{ x && { a; b; }; } && c",
             "if x; then a; b; fi && c",
             "for x in y z; do a; done && c",
+            "if x; then a; else b; exit 0; fi && c",
+            "if x; then a; else b; exit 1 || d; fi && c",
+            "if x; then a; b; else c; exit 1; fi && c",
             "a | while read x; do b; done && c",
             "{ a; b; } | cat && c",
         ] {
@@ -281,6 +284,9 @@ mod tests {
             "{ [ a ]; [ b ]; } && c",
             "if (a; b); then c; fi",
             "if x; then a; fi && c",
+            "if x; then a; else b; exit 1; fi && c",
+            "a && case x in y) b;; *) echo no >&2; exit 3;; esac && c",
+            "(a; exit 1) && c",
             "{ a && b; } && c",
             "{ a & } && c",
         ] {
