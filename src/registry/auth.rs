@@ -22,8 +22,10 @@ use crate::transport::credentials::{Credentials, Login};
 /// Letters of the scopes in one question for a token: servers take some 8,000 in all.
 const LONGEST: usize = 4000;
 
-/// How long a token holds of which its service does not say so (Distribution, token authentication).
+/// Seconds that a token holds of which its service does not say so (Distribution, token authentication).
 const SHORTEST_LIFE: u64 = 60;
+/// Seconds: no run lasts longer, and a clock counts no number that a service may name.
+const LONGEST_LIFE: u64 = 24 * 60 * 60;
 /// So much before its end it is as good as over.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -217,7 +219,7 @@ impl Auth {
         let mut header =
             HeaderValue::try_from(format!("Bearer {}", granted.token.ok_or_else(none)?)).map_err(|_| none())?;
         header.set_sensitive(true);
-        let life = Duration::from_secs(granted.expires_in.unwrap_or(0).max(SHORTEST_LIFE));
+        let life = Duration::from_secs(granted.expires_in.unwrap_or(0).clamp(SHORTEST_LIFE, LONGEST_LIFE));
         Ok(Token { header, until: Instant::now() + life - MARGIN })
     }
 }

@@ -29,6 +29,9 @@ const DIGEST: &str = "docker-content-digest";
 /// Waits before what failed in passing is tried again.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(500)];
 
+/// What is longer is for ever, and past what clocks count.
+const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// An index names manifests; nobody's index names one that names one that does.
 const DEEPEST: u32 = 3;
 
@@ -170,9 +173,9 @@ impl Registry {
                 Err(error) => return Err(error),
             };
             match after {
-                // Whoever else asks leaves it alone, too.
+                // Whoever else asks leaves it alone, too. One that wants no time at all would be asked without end.
                 Some(after) => {
-                    let until = Instant::now() + after;
+                    let until = Instant::now() + after.clamp(BACK_OFF[0], LONGEST_REST);
                     let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
                     *resting = (*resting).max(Some(until));
                 }

@@ -62,6 +62,21 @@ async fn one_token_is_fetched_for_all_repositories() {
 }
 
 #[tokio::test]
+async fn a_token_holds_however_long_its_service_says() {
+    for seconds in [0, u64::MAX] {
+        let server = Server::start(move |question, _| match question.login() {
+            _ if question.path.starts_with("/token?") => {
+                Reply::Answer(200, Vec::new(), format!(r#"{{"token": "t", "expires_in": {seconds}}}"#))
+            }
+            Some("Bearer t") => Reply::digest("sha256:0"),
+            _ => wanted(&format!(r#"Bearer realm="http://{}/token""#, question.headers["host"])),
+        })
+        .await;
+        assert_eq!(User::new().ask(&server, &["a"], false).await, [manifest("sha256:0")]);
+    }
+}
+
+#[tokio::test]
 async fn a_repository_that_a_common_token_does_not_open_gets_its_own() {
     // Each service does one of the two.
     for gives_too_little in [true, false] {

@@ -106,6 +106,18 @@ async fn a_busy_registry_is_left_alone_for_as_long_as_it_wants() {
 }
 
 #[tokio::test]
+async fn no_wait_that_a_registry_names_is_too_short_or_too_long() {
+    for seconds in [0, u64::MAX] {
+        let busy = vec![("retry-after", seconds.to_string())];
+        let server = Server::start(move |_, _| Reply::Answer(429, busy.clone(), String::new())).await;
+        let patience = Patience { busy: Duration::from_secs(1), ..PATIENCE };
+        let answers = User { patience, ..User::new() }.ask(&server, &["a"], false).await;
+        assert!(matches!(&answers[..], [Err(Error::Busy(_))]), "{answers:?}");
+        assert!(server.seen().len() <= 6);
+    }
+}
+
+#[tokio::test]
 async fn a_registry_that_says_nothing_is_not_asked_for_ever() {
     let server = Server::start(|_, _| Reply::Silence).await;
     let patience = Patience { answer: Duration::from_millis(300), ..PATIENCE };
