@@ -27,8 +27,8 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
 fn password(text: &str, scheme: usize, authority: Range<usize>) -> Option<Range<usize>> {
     let Range { start, end } = authority;
     let user_end = text[start..end].rfind('@').map(|at| start + at)?;
-    // An image and its digest.
-    if text[user_end..].starts_with("@sha") {
+    // An image and its digest, which no name of a host begins with.
+    if ["@sha256:", "@sha512:"].iter().any(|digest| text[user_end..].starts_with(digest)) {
         return None;
     }
     let is_web = || ["http", "https", "ftp"].iter().any(|name| ends_with(&text[..scheme], name));
@@ -107,6 +107,7 @@ mod tests {
                 "docker-image://alpine:3.13@sha256:0123 https://$TOKEN@h",
                 "docker-image://alpine:3.13@sha256:0123 https://$TOKEN@h",
             ),
+            ("https://me:pw@share.example.com/x", "https://me:***@share.example.com/x"),
             ("://@", "://@"),
             ("`https://me:ge(he)im@h/x` (https://me:'pw'!$@h)", "`https://me:***@h/x` (https://me:***@h)"),
             (
