@@ -2,7 +2,7 @@
 
 use brush_parser::ast::{
     AndOr, AndOrList, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList, CompoundListItem, Pipeline,
-    SeparatorOperator, SimpleCommand,
+    SimpleCommand,
 };
 
 /// The commands that `&&` joins behind the last `||`: the last one, and those that it waits for.
@@ -61,36 +61,6 @@ pub fn is_loop(compound: &CompoundCommand) -> bool {
             | CompoundCommand::WhileClause(_)
             | CompoundCommand::UntilClause(_)
     )
-}
-
-/// True where several commands run one after the other, be it in a group within the command.
-pub fn holds_several(pipeline: &Pipeline) -> bool {
-    let is_one = |list: &CompoundList| {
-        // How a job in the background ends is nobody's matter.
-        let statements = list.0.iter().filter(|item| matches!(item.1, SeparatorOperator::Sequence));
-        let pipelines = statements.clone().flat_map(|item| item.0.iter());
-        let hides = statements.count() > 1 || pipelines.into_iter().any(|(_, pipeline)| holds_several(pipeline));
-        !hides || is_failure(list)
-    };
-    pipeline.seq.iter().any(|command| match command {
-        Command::Compound(compound, _) => is_loop(compound) || !bodies(compound).into_iter().all(is_one),
-        Command::Simple(_) | Command::ExtendedTest(..) | Command::Function(_) => false,
-    })
-}
-
-/// True for commands that end in `exit 1`: whatever fails before, they fail.
-fn is_failure(list: &CompoundList) -> bool {
-    let Some(CompoundListItem(last, SeparatorOperator::Sequence)) = list.0.last() else { return false };
-    let ([Command::Simple(command)], [], false) = (&*last.first.seq, &*last.additional, last.first.bang) else {
-        return false;
-    };
-    let mut words = command.suffix.iter().flat_map(|suffix| &suffix.0).filter_map(|item| match item {
-        CommandPrefixOrSuffixItem::Word(word) => Some(word.value.as_str()),
-        _ => None,
-    });
-    let status = words.next().and_then(|status| status.parse::<u32>().ok());
-    command.word_or_name.as_ref().is_some_and(|name| name.value == "exit")
-        && status.is_some_and(|status| status % 256 != 0)
 }
 
 /// True if the parser took `!` alone for a command.

@@ -14,8 +14,9 @@ use brush_parser::ast::{
     SeparatorOperator, SourceLocation,
 };
 
-use super::chains::{bodies, chain, conditions, holds_several, is_loop, is_test};
+use super::chains::{bodies, chain, conditions, is_loop, is_test};
 use super::fault::Fault;
+use super::groups::hides_failures;
 use super::syntax::Tree;
 
 /// Fails as the command before it did.
@@ -60,7 +61,7 @@ impl Search<'_, '_> {
 
     fn statement(&mut self, statement: &CompoundListItem, place: Place) -> Result<(), Fault> {
         let CompoundListItem(list, SeparatorOperator::Sequence) = statement else { return Ok(()) };
-        if place != Place::Held && chain(list).0.iter().any(|pipeline| !is_test(pipeline) && holds_several(pipeline)) {
+        if place != Place::Held && chain(list).0.iter().any(|pipeline| !is_test(pipeline) && hides_failures(pipeline)) {
             return Err(Fault::Group { chain: self.shortened(list) });
         }
         if place == Place::Amid {
@@ -271,6 +272,9 @@ mod tests {
             "if x; then a; else b; exit 0; fi && c",
             "if x; then a; else b; exit 1 || d; fi && c",
             "if x; then a; b; else c; exit 1; fi && c",
+            "(a; b && exit 0; exit 1) && c",
+            "(a; if b; then exit; fi; exit 1) && c",
+            "{ a; b && break; exit 1; } && c",
             "a | while read x; do b; done && c",
             "{ a; b; } | cat && c",
         ] {
@@ -287,6 +291,7 @@ mod tests {
             "if x; then a; else b; exit 1; fi && c",
             "a && case x in y) b;; *) echo no >&2; exit 3;; esac && c",
             "(a; exit 1) && c",
+            "(a && b || d; exit 1) && c",
             "{ a && b; } && c",
             "{ a & } && c",
         ] {

@@ -7,6 +7,7 @@ mod documents;
 mod endings;
 mod failures;
 mod fault;
+mod groups;
 mod places;
 mod script;
 mod syntax;
