@@ -59,7 +59,7 @@ pub async fn lost<E: Engine>(
                 None | Some(Err(_)) if whole => Standing::Lost("may lack a part at its registry"),
                 // Whoever is asked too much is not asked more.
                 Some(Err(registry::Error::Busy(why))) => Standing::Unknown(why),
-                _ if is_silent(host(reference)) => Standing::Good,
+                _ if is_silent(registry::host(reference)) => Standing::Good,
                 None | Some(Ok(Found::Nothing | Found::Manifest(_)) | Err(_)) => {
                     by_engine(engine, reference, digest).await
                 }
@@ -78,7 +78,7 @@ pub async fn lost<E: Engine>(
                 lost.insert(reference.clone());
             }
             Standing::Unknown(why) => {
-                let registry = host(reference);
+                let registry = registry::host(reference);
                 if silent.lock().unwrap_or_else(PoisonError::into_inner).insert(registry) {
                     note(format!("`{registry}` does not say whether it still has what was pushed: {why}"));
                 }
@@ -98,10 +98,6 @@ async fn by_engine<E: Engine>(engine: &E, reference: &ImageRef, digest: Option<&
             Standing::Unknown(error.message)
         }
     }
-}
-
-fn host(reference: &ImageRef) -> &str {
-    reference.registry.as_deref().unwrap_or("docker.io")
 }
 
 /// The digest of the image's manifest in the repository of a reference.

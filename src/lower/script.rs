@@ -176,7 +176,6 @@ impl Line {
     fn write(&self, place: Place) -> String {
         match self {
             Line::Plain { text, .. } => text.clone(),
-            // Busybox 1.32 ends for what fails where the text itself has taken `-e` back.
             Line::Text { text, reads_status } => {
                 let one = |text: &str| match place {
                     Place::File => evaluated(text),

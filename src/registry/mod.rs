@@ -102,7 +102,8 @@ pub fn is_on_loopback(reference: &ImageRef) -> bool {
     Url::parse(&format!("http://{}/", host(reference))).is_ok_and(|url| is_loopback(&url))
 }
 
-fn host(reference: &ImageRef) -> &str {
+/// Whose it is, as references write it.
+pub fn host(reference: &ImageRef) -> &str {
     reference.registry.as_deref().unwrap_or("docker.io")
 }
 

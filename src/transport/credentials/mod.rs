@@ -26,13 +26,13 @@ const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 /// How long a helper may take: it may ask its user for a password.
 const HELPER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Reads `config.json` anew for every question: `docker login` may happen while f3s runs.
 /// Letters of what a helper says of its failure.
 const SHOWN: usize = 1000;
 
 /// Bytes; logins are a line of JSON.
 const LONGEST_ANSWER: u64 = 1 << 20;
 
+/// Reads `config.json` anew for every question: `docker login` may happen while f3s runs.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     folder: Option<PathBuf>,
