@@ -130,6 +130,15 @@ fn registries_of(image: &PlannedImage) -> BTreeSet<String> {
     named.map(|image| image.registry.clone().unwrap_or_else(|| "docker.io".to_owned())).collect()
 }
 
+/// What engines answer when a reference is removed that they do not have. Podman lists digests under names that it does not know.
+fn is_gone(error: &Error) -> bool {
+    match error {
+        Error::DockerResponseServerError { status_code: 404, .. } => true,
+        Error::DockerResponseServerError { message, .. } => message.trim_end().ends_with(": tag not known"),
+        _ => false,
+    }
+}
+
 impl Engine for Docker {
     async fn present(&self) -> Result<Present, EngineError> {
         let options = ListImagesOptionsBuilder::new().all(false).build();
@@ -219,8 +228,8 @@ impl Engine for Docker {
     async fn remove(&self, reference: &str) -> Result<(), EngineError> {
         let options = RemoveImageOptionsBuilder::new().build();
         match self.client.remove_image(reference, Some(options), None).await {
-            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-            Err(error) => Err(failed(error)),
+            Err(error) if !is_gone(&error) => Err(failed(error)),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -312,5 +321,20 @@ impl Drop for Unfinished<'_> {
         if let Some(reference) = self.reference.take() {
             let _ = self.events.send(Event::PullFailed { reference });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_is_not_there_is_removed() {
+        let answer =
+            |status_code, message: &str| Error::DockerResponseServerError { status_code, message: message.into() };
+        assert!(is_gone(&answer(404, "No such image: a:1")));
+        assert!(is_gone(&answer(500, "docker.io/library/a@sha256:8d08: tag not known")));
+        assert!(!is_gone(&answer(409, "conflict: unable to remove repository reference")));
+        assert!(!is_gone(&answer(500, "tag not known to me")));
     }
 }
