@@ -11,7 +11,8 @@ use crate::engine::{Engine, EngineError};
 use crate::event::{Event, Events};
 use crate::execute::{Attempts, within};
 use crate::graph::Graph;
-use crate::plan::{self, Plan, PlanOptions, Present};
+use crate::lower;
+use crate::plan::{Plan, PlanOptions, Present};
 use crate::recipe::ImageRef;
 use crate::registry;
 use crate::script::{self, Evaluations, Request};
@@ -94,7 +95,7 @@ async fn pull_retried<E: Engine>(
 /// Asks registries for all that the family pushes, which takes its time while the engine is asked what it has. Where
 /// loopback is not the engine's (`is_here`) only the engine can ask what listens there.
 pub fn ask_registries(graph: &Graph, config: &Config, is_here: bool, whole: bool) -> Asked {
-    let mut references = plan::pushes(graph, config);
+    let mut references = lower::pushes(graph, config);
     references.retain(|reference| is_here || !registry::is_on_loopback(reference));
     registry::ask(references, whole)
 }

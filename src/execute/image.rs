@@ -84,7 +84,7 @@ impl<E: Engine> Maker<E> {
     }
 
     async fn build(&self, artifacts: &ArtifactFiles) -> Result<Built, EngineError> {
-        let no_cache = self.options.force && self.image.asked;
+        let no_cache = self.options.force && self.image.requested;
         let options = BuildOptions { no_cache, ..self.options.build.clone() };
         let built = self.engine.build(&self.image, artifacts, &options, &self.events, &self.control.stop).await?;
         self.resolved.confirm(&self.engine, &self.image).await?;

@@ -21,7 +21,7 @@ pub struct Node {
     /// Indices into `Graph::images`, ascending, without repetition; always smaller than the node's own.
     pub parents: Vec<usize>,
     /// True when it was asked for, false when it is only needed.
-    pub asked: bool,
+    pub requested: bool,
 }
 
 impl Graph {
@@ -75,8 +75,8 @@ impl Graph {
                 parents.sort_unstable();
                 parents.dedup();
                 let recipe = recipes[*index].clone();
-                let asked = family.asked.contains(&recipe.key);
-                Node { recipe, parents, asked }
+                let requested = family.requested.contains(&recipe.key);
+                Node { recipe, parents, requested }
             })
             .collect();
         let edges = family

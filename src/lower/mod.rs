@@ -3,13 +3,17 @@
 mod blocks;
 mod context;
 mod effect;
+mod family;
 mod fingerprint;
 mod group;
 mod ignore;
 mod instruction;
+mod internal;
 mod labels;
 mod put;
+mod references;
 mod script;
+mod spec;
 mod split;
 mod words;
 
@@ -28,10 +32,12 @@ use context::ContextBuilder;
 use split::Part;
 
 pub use context::{Context, ContextEntry};
-pub use fingerprint::{Fingerprint, Inputs};
-pub use ignore::of_project as ignored;
-pub use labels::{Repository, added as added_labels};
+pub use family::{LowerOptions, Pin, family};
+pub use fingerprint::Fingerprint;
+pub use labels::Repository;
+pub use references::pushes;
 pub use script::MARK as STEP_MARK;
+pub use spec::ImageSpec;
 
 /// What lowering needs to know of another image of the family.
 #[derive(Clone, Debug)]

@@ -13,8 +13,7 @@ use sha2::Sha256;
 
 use super::present::Present;
 use crate::digest;
-use crate::lower::Fingerprint;
-use crate::recipe::{ImageRef, RESERVED_HOST, Recipe};
+use crate::recipe::{ImageRef, RESERVED_HOST};
 
 /// What stood before internal references of earlier versions.
 const FORMER_PREFIX: &str = "f3s/";
@@ -77,15 +76,6 @@ impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seal(..)")
     }
-}
-
-/// `f3s.invalid/RECIPE:FINGERPRINT`: the recipe's name where that can stand in a reference, since two recipes may give
-/// their images one name.
-pub fn reference(recipe: &Recipe, fingerprint: &Fingerprint) -> ImageRef {
-    let stem = recipe.key.recipe.as_str();
-    let name = if ImageRef::is_name(stem) { stem } else { &recipe.name };
-    let (registry, tag) = (Some(RESERVED_HOST.to_owned()), Some(fingerprint.to_string()));
-    ImageRef { registry, name: name.to_owned(), tag, digest: None }
 }
 
 /// The marks that an image is to have.

@@ -1,11 +1,10 @@
-//! The plan: the family in build order, what will happen to each image and why, and all that the engine needs for
-//! it. Pure: the same family, present images and files give the same bytes.
+//! The plan: the family in build order, and what will happen to each image, and why. Pure: the same family, present images
+//! and files give the same bytes.
 
 mod action;
 mod image;
 mod internal;
 mod present;
-mod references;
 
 pub use image::{Action, PlannedImage, Purpose};
 pub use internal::{Internal, Mark, Marks, Seal};
@@ -14,13 +13,11 @@ pub use present::{Present, PresentImage};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::graph::{Graph, Node};
-use crate::lower::{self, Fingerprint, Inputs, Lowered, Lowering, Parent, Repository};
-use crate::pattern::Patterns;
-use crate::recipe::{Check, CheckKind, ImageRef, RunNetwork};
+use crate::diagnostic::Diagnostics;
+use crate::graph::Graph;
+use crate::lower::{self, Fingerprint, ImageSpec, LowerOptions, Pin, Repository};
+use crate::recipe::{Check, ImageRef};
 use crate::world::World;
-use references::References;
 
 /// The images of a request and what they rest on, in build order.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -64,36 +61,22 @@ impl Plan {
         config: &Config,
         options: &PlanOptions,
     ) -> Result<Plan, Diagnostics> {
-        let planner = Planner {
-            graph,
-            present,
-            world,
-            config,
-            options,
-            ignored: lower::ignored(world)?,
-            network: network(config)?,
+        let pins = |image: &ImageRef| {
+            let found = present.get(&image.to_string())?;
+            Some(Pin { id: found.id.clone(), digest: found.digest_in(&image.repository()).map(str::to_owned) })
         };
-        // `None` for an image that failed, or that rests on one: independent mistakes are reported together.
-        let mut planned: Vec<Option<Planned>> = Vec::new();
-        let mut errors = Vec::new();
-        for node in &graph.images {
-            if node.parents.iter().any(|parent| planned[*parent].is_none()) {
-                planned.push(None);
-                continue;
-            }
-            match planner.image(node, &planned) {
-                Ok(image) => planned.push(Some(image)),
-                Err(mistakes) => {
-                    errors.extend(mistakes);
-                    planned.push(None);
-                }
-            }
+        let lowering = LowerOptions {
+            source_date_epoch: options.source_date_epoch,
+            fine: &options.fine,
+            released: &options.released,
+            unchecked: options.unchecked,
+            repository: options.repository.as_ref(),
+        };
+        let mut images: Vec<PlannedImage> = Vec::new();
+        for spec in lower::family(graph, &pins, world, config, &lowering)? {
+            images.push(decide(spec, &images, present, options));
         }
-        let images: Vec<PlannedImage> = planned.into_iter().flatten().map(|planned| planned.image).collect();
-        if errors.is_empty() {
-            errors = references::clashes(graph, &images);
-        }
-        if errors.is_empty() { Ok(Plan { images }) } else { Err(Diagnostics(errors)) }
+        Ok(Plan { images })
     }
 
     pub fn count(&self, action: Action) -> usize {
@@ -107,159 +90,32 @@ fn described(checks: &[Check]) -> Option<String> {
     (!checks.is_empty()).then(|| serde_json::to_string(&kinds).expect("checks are JSON"))
 }
 
-/// All references that a family pushes. What is no reference is left out: the plan says so.
-pub fn pushes(graph: &Graph, config: &Config) -> BTreeSet<ImageRef> {
-    let of = |node: &Node| References::of(&node.recipe, config.registry.as_deref()).ok();
-    graph.images.iter().filter_map(of).flat_map(|references| references.pushes).collect()
-}
-
 /// The destinations as a mark tells them from others; `None` without any.
 fn destinations(pushes: &[ImageRef]) -> Option<String> {
     let names: Vec<String> = pushes.iter().map(ToString::to_string).collect();
     (!pushes.is_empty()).then(|| names.join("\n"))
 }
 
-fn network(config: &Config) -> Result<RunNetwork, Diagnostic> {
-    match config.network.as_deref() {
-        None | Some("default") => Ok(RunNetwork::Default),
-        Some("host") => Ok(RunNetwork::Host),
-        Some("none") => Ok(RunNetwork::None),
-        Some(other) => Err(Diagnostic::error(format!("`{other}` is no network"))
-            .hint("`network` in `f3s.toml` is `default`, `host` or `none`")),
-    }
-}
-
-/// An image, and what its children need to know beside.
-struct Planned {
-    image: PlannedImage,
-    user: Option<String>,
-    workdir: Option<String>,
-    shell: Option<Vec<String>>,
-}
-
-struct Planner<'a> {
-    graph: &'a Graph,
-    present: &'a Present,
-    world: &'a dyn World,
-    config: &'a Config,
-    options: &'a PlanOptions,
-    ignored: Patterns,
-    network: RunNetwork,
-}
-
-impl Planner<'_> {
-    /// Plans an image whose parents are planned already.
-    fn image(&self, node: &Node, planned: &[Option<Planned>]) -> Result<Planned, Vec<Diagnostic>> {
-        let other = |index: usize| planned[index].as_ref().expect("parents come first, and are there");
-        let recipe = &node.recipe;
-        let References { all: references, pushes, skipped: push_skipped } =
-            References::of(recipe, self.config.registry.as_deref()).map_err(|error| vec![error])?;
-        let base = self.base_of(node, &|index| &other(index).image);
-        let repository = self.options.repository.as_ref();
-        let labels = lower::added_labels(recipe, base, repository.map(|repository| repository.url.as_str()));
-        let parent = |key: &_| {
-            let Planned { image, user, workdir, shell } = other(self.graph.resolve(key));
-            let (internal, user) = (image.internal.clone(), user.clone());
-            Parent { internal, user, workdir: workdir.clone(), shell: shell.clone() }
-        };
-        let (world, ignored) = (self.world, &self.ignored);
-        let fine = self.options.fine.contains(&recipe.key.to_string());
-        let lowering =
-            Lowering { recipe, parent: &parent, labels: &labels, network: self.network, world, ignored, fine };
-        let Lowered { dockerfile, context, steps, secrets, ssh, user, workdir, shell } = lowering.lower()?;
-
-        let mut external: Vec<ImageRef> =
-            recipe.external_images().into_iter().map(|(image, _)| image.clone()).collect();
-        external.sort();
-        external.dedup();
-        let known: Vec<(ImageRef, Option<String>)> = external
-            .iter()
-            .map(|image| (image.clone(), self.present.get(&image.to_string()).map(|found| found.id.clone())))
-            .collect();
-        let inputs = Inputs {
-            dockerfile: &dockerfile,
-            context: &context,
-            description: if recipe.is_described { &recipe.description } else { "" },
-            external: &known,
-            source_date_epoch: self.options.source_date_epoch,
-        };
-        let fingerprint = inputs.fingerprint();
-        let internal = internal::reference(recipe, &fingerprint);
-        let checks = self.checks(node, &fingerprint);
-        let project = repository.map(Repository::project).or_else(|| self.options.project.clone());
-        let about = [(Mark::Checked, described(&checks)), (Mark::Of, project), (Mark::Pushed, destinations(&pushes))];
-        let marks = Marks::new(self.options.seal.as_ref(), &internal, about);
-        let decision = action::Decision {
-            present: self.present,
-            internal: &internal,
-            marks: &marks,
-            references: &references,
-            forced: self.options.force && node.asked,
-            missing: known.iter().find(|(_, id)| id.is_none()).map(|(image, _)| image),
-            built_parent: node
-                .parents
-                .iter()
-                .map(|index| &other(*index).image)
-                .find(|image| image.action == Action::Build),
-        };
-        let (action, reason, id) = decision.decide();
-        let is_marked = |id: &String| !marks.is_missing(Mark::Pushed, id, self.present);
-        let is_there = || !pushes.iter().any(|push| self.options.lost.contains(push));
-        let is_pushed =
-            pushes.is_empty() || (action == Action::UpToDate && id.as_ref().is_some_and(is_marked) && is_there());
-        let image = PlannedImage {
-            name: recipe.key.to_string(),
-            key: recipe.key.clone(),
-            recipe: recipe.file.clone(),
-            description: recipe.description.clone(),
-            action,
-            reason,
-            fingerprint,
-            internal,
-            id,
-            marks,
-            references,
-            pushes,
-            is_pushed,
-            push_skipped,
-            parents: node.parents.clone(),
-            asked: node.asked,
-            steps,
-            dockerfile,
-            context,
-            found: known.into_iter().filter_map(|(image, id)| Some((image, id?))).collect(),
-            external,
-            bases: recipe.external_bases().map(|(image, origin)| (image.clone(), origin.clone())).collect(),
-            artifacts: recipe.artifacts().into_iter().cloned().collect(),
-            secrets,
-            ssh,
-            checks,
-        };
-        Ok(Planned { image, user, workdir, shell })
-    }
-
-    /// The checks that are to be run.
-    fn checks(&self, node: &Node, fingerprint: &Fingerprint) -> Vec<Check> {
-        let recipe = &node.recipe;
-        let released = self.options.released.get(&recipe.key.to_string());
-        let fine = released.is_some_and(|released| released != fingerprint);
-        let is_wanted = |check: &&Check| !(fine && matches!(check.kind, CheckKind::Size(_)));
-        if self.options.unchecked { Vec::new() } else { recipe.checks.iter().filter(is_wanted).cloned().collect() }
-    }
-
-    /// What the image's own stage rests on: its reference, and its digest where the engine knows one.
-    fn base_of<'p>(&self, node: &Node, other: &dyn Fn(usize) -> &'p PlannedImage) -> Option<(String, Option<String>)> {
-        match &node.recipe.image.base.from {
-            crate::recipe::BaseRef::Scratch => None,
-            crate::recipe::BaseRef::Recipe(key) => {
-                let parent = other(self.graph.resolve(key));
-                Some((parent.references[0].to_string(), None))
-            }
-            crate::recipe::BaseRef::External(image) => {
-                let found = self.present.get(&image.to_string());
-                let digest = found.and_then(|found| found.digest_in(&image.repository())).map(str::to_owned);
-                Some((image.to_string(), digest))
-            }
-        }
-    }
+/// What is to be done with an image. `before`: those that were decided already, its parents among them.
+fn decide(spec: ImageSpec, before: &[PlannedImage], present: &Present, options: &PlanOptions) -> PlannedImage {
+    let project = options.repository.as_ref().map(Repository::project).or_else(|| options.project.clone());
+    let (checks, pushes) = (described(&spec.checks), destinations(&spec.pushes));
+    let about = [(Mark::Checked, checks), (Mark::Of, project), (Mark::Pushed, pushes)];
+    let marks = Marks::new(options.seal.as_ref(), &spec.internal, about);
+    let is_found = |image: &&ImageRef| spec.found.iter().any(|(found, _)| found == *image);
+    let decision = action::Decision {
+        present,
+        internal: &spec.internal,
+        marks: &marks,
+        references: &spec.references,
+        forced: options.force && spec.requested,
+        missing: spec.external.iter().find(|image| !is_found(image)),
+        built_parent: spec.parents.iter().map(|index| &before[*index]).find(|image| image.action == Action::Build),
+    };
+    let (action, reason, id) = decision.decide();
+    let is_marked = |id: &String| !marks.is_missing(Mark::Pushed, id, present);
+    let is_there = || !spec.pushes.iter().any(|push| options.lost.contains(push));
+    let is_pushed =
+        spec.pushes.is_empty() || (action == Action::UpToDate && id.as_ref().is_some_and(is_marked) && is_there());
+    PlannedImage { spec, action, reason, id, marks, is_pushed }
 }

@@ -13,5 +13,5 @@ pub struct Family {
     /// left open. An edge to a recipe that failed to evaluate is absent.
     pub edges: BTreeMap<ImageKey, Vec<ImageKey>>,
     /// The images that were asked for, in the order of the request.
-    pub asked: Vec<ImageKey>,
+    pub requested: Vec<ImageKey>,
 }

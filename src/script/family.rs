@@ -78,7 +78,7 @@ pub fn load(
     }
     let keys =
         asked.iter().flat_map(|file| family.edges.get(&ImageKey::plain(&file.name)).cloned().unwrap_or_default());
-    family.asked = keys.collect();
+    family.requested = keys.collect();
     Ok(family)
 }
 

@@ -15,7 +15,7 @@ pub const MAX_MEMORY: usize = 96_000_000;
 /// What one run of a script may do, in units of about the same time: operations, allocations, and so many bytes of these. A
 /// recipe takes some thousands.
 pub const MAX_WORK: u64 = 5_000_000;
-const BYTES_OF_A_UNIT: usize = 256;
+const BYTES_OF_A_UNIT: usize = 1024;
 /// A recipe takes some milliseconds; without optimization ten times as many.
 const MAX_TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 /// How far apart looks at the clock of the processor are, which is a call of the system. An operation may take some

@@ -31,7 +31,7 @@ fn fine(steps: &str) -> PlannedImage {
 
 /// The lowered instructions between the base and the labels.
 fn lowered(steps: &str) -> String {
-    let text = fine(steps).dockerfile.text;
+    let text = fine(steps).dockerfile.text.clone();
     let lines = text.lines().filter(|line| !line.starts_with("FROM ") && !line.starts_with("LABEL "));
     lines.map(|line| format!("{line}\n")).collect()
 }
@@ -118,7 +118,7 @@ fn what_is_cut_and_what_rests_on_it_are_other_images() {
     let same = ("same", "base(\"alpine:3.13\");\nrun(\"a\");");
     let (released, fine) = both(&[split, above, same]);
     let fingerprints = |plan: Plan| -> BTreeMap<String, String> {
-        plan.images.into_iter().map(|image| (image.name, image.fingerprint.to_string())).collect()
+        plan.images.into_iter().map(|image| (image.name.clone(), image.fingerprint.to_string())).collect()
     };
     let (released, fine) = (fingerprints(released.unwrap()), fingerprints(fine.unwrap()));
     let differing: Vec<&String> = fine.keys().filter(|name| fine[*name] != released[*name]).collect();

@@ -20,8 +20,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
-    let asked: Vec<&PlannedImage> = plan.images.iter().filter(|image| image.asked).collect();
-    let texts: Vec<String> = asked.iter().map(|image| text(image, asked.len() > 1, !args.no_comments)).collect();
+    let requested: Vec<&PlannedImage> = plan.images.iter().filter(|image| image.requested).collect();
+    let texts: Vec<String> =
+        requested.iter().map(|image| text(image, requested.len() > 1, !args.no_comments)).collect();
     output::print_exact(&texts.join("\n"))
 }
 

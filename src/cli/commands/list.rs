@@ -41,7 +41,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let project = Project::open(global, &args.select.recipes)?;
     let (graph, sources) = project.load(&args.select)?;
     let plan = project.plan((&graph, &sources), &Present::default(), &PlanOptions::default())?;
-    let asked = graph.images.iter().zip(&plan.images).filter(|(node, _)| node.asked);
+    let asked = graph.images.iter().zip(&plan.images).filter(|(node, _)| node.requested);
     let mut listed: Vec<Listed> = asked
         .map(|(node, image)| Listed {
             name: &image.name,

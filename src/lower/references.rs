@@ -1,10 +1,11 @@
 //! The names of an image for users: its tags, and where it is pushed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::image::PlannedImage;
+use super::spec::ImageSpec;
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::recipe::{ImageRef, Recipe};
 
 pub struct References {
@@ -44,8 +45,14 @@ impl References {
     }
 }
 
+/// All references that a family pushes. What is no reference is left out: the plan says so.
+pub fn pushes(graph: &Graph, config: &Config) -> BTreeSet<ImageRef> {
+    let of = |node: &Node| References::of(&node.recipe, config.registry.as_deref()).ok();
+    graph.images.iter().filter_map(of).flat_map(|references| references.pushes).collect()
+}
+
 /// Images that would be pushed under one reference. Names and tags are compared already.
-pub fn clashes(graph: &Graph, images: &[PlannedImage]) -> Vec<Diagnostic> {
+pub fn clashes(graph: &Graph, images: &[ImageSpec]) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<&ImageRef, usize> = BTreeMap::new();
     let mut errors = Vec::new();
     for (index, image) in images.iter().enumerate() {
