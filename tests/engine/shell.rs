@@ -137,9 +137,7 @@ for number in 0..1000 {
     list.push(`echo entry ${number} of the list >>/list && true`);
 }
 for number in 0..4000 { document += "it's $HOME \\ \"quoted\" `text`\n"; }
-for number in 0..200 { line += "0123456789"; }
-let part = line; line = "";
-for number in 0..100 { line += part; }
+for number in 0..20000 { line += "0123456789"; }
 run(lines);
 run(list);
 run(document + "END");
