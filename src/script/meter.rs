@@ -16,6 +16,8 @@ pub const MAX_MEMORY: usize = 96_000_000;
 /// recipe takes some thousands.
 pub const MAX_WORK: u64 = 5_000_000;
 const BYTES_OF_A_UNIT: usize = 1024;
+/// What grows seldom has to move: the system gives it more where it lies.
+const BYTES_OF_A_UNIT_GROWN: usize = 16 * BYTES_OF_A_UNIT;
 /// A recipe takes some milliseconds; without optimization ten times as many.
 const MAX_TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 /// How far apart looks at the clock of the processor are, which is a call of the system. An operation may take some
@@ -89,7 +91,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size as isize - layout.size() as isize);
-        charge(1 + size / BYTES_OF_A_UNIT);
+        charge(1 + size.saturating_sub(layout.size()) / BYTES_OF_A_UNIT + size / BYTES_OF_A_UNIT_GROWN);
         unsafe { System.realloc(block, layout, size) }
     }
 }

@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("graph", &["recipe"]),
     ("consent", &["graph", "recipe"]),
     ("dockerfile", &[]),
-    ("lower", &["dockerfile", "recipe", "world"]),
+    ("lower", &["config", "dockerfile", "graph", "recipe", "world"]),
     ("plan", &["config", "dockerfile", "graph", "lower", "recipe", "world"]),
     ("artifact", &["recipe", "event", "config"]),
     ("transport", &[]),
@@ -35,7 +35,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("watch", &["world"]),
     (
         "pipeline",
-        &["artifact", "config", "engine", "event", "execute", "graph", "plan", "recipe", "registry", "script", "world"],
+        &[
+            "artifact", "config", "engine", "event", "execute", "graph", "lower", "plan", "recipe", "registry",
+            "script", "world",
+        ],
     ),
     (
         "cli",
