@@ -9,6 +9,6 @@ mod wish;
 
 pub use allowance::Allowance;
 pub use memory::Memory;
-pub use settings::{FILE as SETTINGS_FILE, logins, of_user as allowed_by_settings};
+pub use settings::{FILE as SETTINGS_FILE, Login, logins, of_user as allowed_by_settings};
 pub use want::{Want, files, of_family};
 pub use wish::Wish;

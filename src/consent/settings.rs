@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::Allowance;
 use crate::diagnostic::{Diagnostic, Place};
@@ -23,22 +23,23 @@ struct Settings {
     logins: BTreeMap<String, Login>,
 }
 
-/// For downloads from a host: with one of a password, and a command that prints it.
+/// For downloads from a host. Read in this way, no error shows a password that stands in the wrong place.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Login {
-    pub user: String,
-    #[serde(default, deserialize_with = "secret")]
-    pub password: Option<String>,
-    pub command: Option<Vec<String>>,
-}
-
-/// A text whose value stands in no error.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match toml::Value::deserialize(deserializer)? {
-        toml::Value::String(text) => Ok(Some(text)),
-        _ => Err(serde::de::Error::custom("a password is a text in quotes")),
-    }
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "a login has `user`, and either `password` or `command`: texts in quotes, the command a list"
+)]
+pub enum Login {
+    Password {
+        user: String,
+        password: String,
+    },
+    /// A program with its arguments, which prints the password.
+    Command {
+        user: String,
+        command: Vec<String>,
+    },
 }
 
 #[derive(Default, Deserialize)]
@@ -56,7 +57,7 @@ pub fn of_user(root: &Path) -> Result<Vec<Allowance>, Diagnostic> {
     Ok(settings.allow.into_iter().chain(own.flat_map(|(_, project)| project.allow)).collect())
 }
 
-/// The user's logins for downloads, by host. Errors: as above; a login with no password, or with two.
+/// The user's logins for downloads, by host. Errors: as above; a password that others can read.
 pub fn logins() -> Result<BTreeMap<String, Login>, Diagnostic> {
     Ok(read()?.logins)
 }
@@ -73,18 +74,10 @@ fn read() -> Result<Settings, Diagnostic> {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count());
         Diagnostic::error(error.message().to_owned()).at(Place::new(shown, line as u32 + 1, 1))
     })?;
-    for (host, login) in &settings.logins {
-        if login.password.is_some() == login.command.is_some() {
-            let error =
-                format!("the login for `{host}` in `{}` has neither `password` nor `command`, or both", file.display());
-            return Err(Diagnostic::error(error)
-                .hint("`command = [\"pass\", \"show\", \"x\"]`: its first line is the password"));
-        }
-        let mode = file.metadata().map_or(0, |metadata| metadata.mode());
-        if login.password.is_some() && mode & READABLE_BY_OTHERS != 0 {
-            let error = format!("others can read `{}`, in which a password stands", file.display());
-            return Err(Diagnostic::error(error).hint(format!("`chmod 600 {}`", file.display())));
-        }
+    let holds_password = settings.logins.values().any(|login| matches!(login, Login::Password { .. }));
+    if holds_password && file.metadata().map_or(0, |metadata| metadata.mode()) & READABLE_BY_OTHERS != 0 {
+        let error = format!("others can read `{}`, in which a password stands", file.display());
+        return Err(Diagnostic::error(error).hint(format!("`chmod 600 {}`", file.display())));
     }
     Ok(settings)
 }

@@ -199,18 +199,27 @@ fn mistakes_in_what_is_allowed_are_said() {
 fn logins_of_settings_are_whole_and_nobody_else_reads_their_passwords() {
     let case = Case::new(READS);
     let said = |text: &str, mode: u32| {
-        case.write("settings/f3s/settings.toml", &format!("allow = [\"read=/\"]\n[logins.\"h.example\"]\n{text}\n"));
+        case.write("settings/f3s/settings.toml", &format!("allow = [\"read=/\"]\n{text}\n"));
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(case.path("settings/f3s/settings.toml"), mode).unwrap();
         let said = case.exits(3, &["build"], &[]);
         assert!(!said.contains("geheim") && !said.contains("4321"), "{said}");
         said
     };
-    assert!(said("user = \"me\"\npassword = \"geheim\"", 0o644).contains("others can read"));
-    assert!(said("user = \"me\"", 0o600).contains("neither `password` nor `command`"));
-    assert!(said("user = \"me\"\npassword = \"geheim\"\ncommand = [\"true\"]", 0o600).contains("or both"));
-    assert!(said("user = \"me\"\npassword = 4321", 0o600).contains("a password is a text in quotes"));
-    assert!(said("user = \"me\"\npasword = \"geheim\"", 0o600).contains("pasword"));
+    let login = |text: &str| format!("[logins.\"h.example\"]\n{text}");
+    assert!(said(&login("user = \"me\"\npassword = \"geheim\""), 0o644).contains("others can read"));
+    for wrong in [
+        &login("user = \"me\"")[..],
+        &login("user = \"me\"\npassword = \"geheim\"\ncommand = [\"true\"]"),
+        &login("user = \"me\"\npassword = 4321"),
+        &login("user = \"me\"\npasword = \"geheim\""),
+        &login("user = \"me\"\npassword = [\"geheim\"]"),
+        &login("user.name = \"geheim\""),
+        "[logins]\n\"i.example\" = \"geheim\"",
+    ] {
+        let said = said(wrong, 0o600);
+        assert!(said.contains("either `password` or `command`") && said.contains("settings.toml:"), "{said}");
+    }
     let right = "allow = [\"read=/\"]\n[logins.\"h.example:8443\"]\nuser = \"me\"\ncommand = [\"true\"]\n";
     case.write("settings/f3s/settings.toml", right);
     case.exits(4, &["build"], &[]);
