@@ -265,3 +265,16 @@ pub fn has(paths: &[String], path: &str) -> bool {
     let (below, removed) = (format!("{whole}/"), format!("{folder}/.wh.{name}"));
     paths.iter().any(|found| *found == whole || found.starts_with(&below) || *found == removed)
 }
+
+#[test]
+fn what_fetches_nothing_reads_no_logins() {
+    let project = Project::new();
+    std::fs::create_dir_all(project.path().join("settings")).unwrap();
+    // As those have it who keep their settings elsewhere: f3s trusts none behind a link.
+    std::os::unix::fs::symlink("elsewhere", project.path().join("settings/f3s")).unwrap();
+    project.recipe("a", "base(\"scratch\");\nwrite(\"/a\", \"x\");\n");
+    project.f3s(&["build"]).ok();
+    let fetched = format!("base(\"scratch\");\nplace(download(\"{}/x\"), \"/a\");\n", variable("F3S_LAB_UPSTREAM"));
+    project.recipe("a", &fetched);
+    project.f3s(&["build"]).fails(3, &["settings/f3s` is a link"]);
+}

@@ -134,7 +134,7 @@ fn make(global: &Global, args: &Args, push: Push) -> Result<(), Failure> {
         for image in built {
             engine::examine_secrets(image, &access).map_err(|error| Failure::Failed(error, sources.clone()))?;
         }
-        let store = Store::open(&project.cache, &project.config, logins::of_user()?)?;
+        let store = Store::open(&project.cache, &project.config, logins::for_plan(&plan)?)?;
         let options =
             ExecuteOptions { keep_going, force: args.force, push, missing, ..options(&project, access.clone())? };
         let jobs = Jobs::new(cancel, args.flags.jobs(project.config.jobs));

@@ -193,7 +193,7 @@ impl Session<'_> {
         }
         self.announce();
         self.wrong = false;
-        let logins = logins::of_user();
+        let logins = logins::for_plan(&plan);
         let store = logins.and_then(|logins| Ok(Store::open(&project.cache, &project.config, logins)?));
         let (store, options) = match store.and_then(|store| Ok((store, build::options(project, access.clone())?))) {
             Ok(opened) => opened,
