@@ -82,6 +82,18 @@ fn capabilities_of_a_stage_arrive_or_are_refused() {
     ran.fails(1, &[says, ".rhai:7:5", "folder/cap.x\n"]);
     // Nor is what it lost taken from the engine's cache by the next run.
     project.f3s(&["build"]).fails(1, &[says]);
+    // A name that is no text ends the list of them, and hides nothing that stands before it.
+    let named = "let n = stage(\"n\", || {\n    base(\"alpine:3.13\");\n    copy(\"/t\", \"/t\", #{ from: s });\n    \
+                 run(#\"mkdir /n; touch \"/t/$(printf '\\377')\" \"/n/$(printf '\\377')\"\"#);\n});\nbase(\"alpine";
+    let of_named = |folder: &str| {
+        let step = layered(&format!("copy(\"{folder}\", \"/o\", #{{ from: n }});"));
+        recipe("alpine:3.13", &step).replacen("base(\"alpine", named, 1)
+    };
+    project.recipe("a", &of_named("/t"));
+    project.f3s(&["build"]).fails(1, &[says, "folder/cap.x\n"]);
+    project.recipe("a", &of_named("/n"));
+    project.f3s(&["build"]).ok();
+    assert_eq!(project.sh("a", "ls /o | wc -l"), "1");
     // One file, and before a cleanup.
     let one = "copy(\"/t/folder/cap.x\", \"/o\", #{ from: s });\ncleanup(\"true\");";
     project.recipe("a", &recipe("alpine:3.13", one));

@@ -2,6 +2,7 @@
 //! stage exported: it says what there is before it sends content, and none is asked for (tonistiigi/fsutil, `receive.go`).
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
@@ -18,7 +19,10 @@ const MAX_FILES: usize = 20;
 
 /// Takes what BuildKit would export.
 #[derive(Clone, Default)]
-pub struct Listing(Arc<Mutex<Vec<String>>>);
+pub struct Listing {
+    lines: Arc<Mutex<Vec<String>>>,
+    has_begun: Arc<AtomicBool>,
+}
 
 impl Listing {
     /// A line for each of the files, at least the first ones.
@@ -26,8 +30,13 @@ impl Listing {
         self.lines().iter().map(|line| format!("{line}\n")).collect()
     }
 
+    /// True once the stage is there.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
     fn lines(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, stat: &Stat) {
@@ -52,6 +61,7 @@ impl FileSend for Listing {
     type DiffCopyStream = Pin<Box<dyn Stream<Item = Result<Packet, Status>> + Send>>;
 
     async fn diff_copy(&self, request: Request<Streaming<Packet>>) -> Result<Response<Self::DiffCopyStream>, Status> {
+        self.has_begun.store(true, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(1);
         let (mut incoming, listing) = (request.into_inner(), self.clone());
         tokio::spawn(async move {

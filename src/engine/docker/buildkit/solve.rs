@@ -125,12 +125,13 @@ impl Builder {
         let request = Request { offer, ..*request };
         match self.solve_among_others(&request, Goal::List { stage }, progress, cancel).await? {
             Ok(_) => Ok(listing.text()),
-            Err(status) if progress.has_failed() => Err(progress.failure(&status)),
-            // A name that is no UTF-8 cannot be told.
-            Err(status) => {
+            // A name that is no UTF-8 cannot be told, and ends the list.
+            Err(status) if listing.has_begun() => {
                 tracing::debug!(stage, message = status.message(), "listing");
-                Ok(String::new())
+                progress.forget_other_errors();
+                Ok(listing.text())
             }
+            Err(status) => Err(progress.failure(&status)),
         }
     }
 

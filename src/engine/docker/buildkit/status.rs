@@ -160,9 +160,9 @@ impl<'a> Progress<'a> {
         self.other_error = None;
     }
 
-    /// True when a step failed, or what no step stands for, such as a base.
-    pub fn has_failed(&self) -> bool {
-        self.other_error.is_some() || self.running.values().any(|running| !running.error.is_empty())
+    /// Forgets what failed beside the steps, such as exporting what they made.
+    pub fn forget_other_errors(&mut self) {
+        self.other_error = None;
     }
 
     /// True when every step came from the cache.
