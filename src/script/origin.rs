@@ -140,11 +140,17 @@ pub fn summary(text: &str, column: u32) -> String {
     let rest = &rest[..rest.char_indices().nth(LONGEST_CALL).map_or(rest.len(), |(at, _)| at)];
     let call = &rest[..end_of_call(rest)];
     let mut words = String::new();
-    for word in call.split_whitespace() {
-        if !words.is_empty() && !words.ends_with(['(', '[']) {
+    let mut rest = call.trim();
+    while !rest.is_empty() {
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        words.push_str(&rest[..end]);
+        let behind = rest[end..].trim_start();
+        let blanks = &rest[end..rest.len() - behind.len()];
+        // A line that ends with a bracket goes on without a blank, which `[ -f x ]` has for a reason.
+        if !blanks.is_empty() && !(blanks.contains('\n') && words.ends_with(['(', '['])) {
             words.push(' ');
         }
-        words.push_str(word);
+        rest = behind;
     }
     if words.chars().count() <= SUMMARY_LENGTH {
         return words;
@@ -199,6 +205,7 @@ mod tests {
         assert_eq!(summary_of("apk([\n    \"curl\",\n    \"jq\"]); run(\"x\")"), "apk([\"curl\", \"jq\"])");
         assert_eq!(summary_of("run(\"a ) b\"); x"), "run(\"a ) b\")");
         assert_eq!(summary_of("push();"), "push()");
+        assert_eq!(summary_of("run(\"if [ -f /a ];\n  then b; fi\")"), "run(\"if [ -f /a ]; then b; fi\")");
         let long = summary_of(&format!("run(\"{}\")", "x".repeat(100)));
         assert_eq!((long.chars().count(), long.ends_with("...")), (60, true));
     }
