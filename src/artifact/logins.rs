@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -28,8 +29,8 @@ struct Entry {
 #[derive(Clone)]
 pub enum Password {
     Text(String),
-    /// A program with its arguments: the first line that it prints.
-    Command(Vec<String>),
+    /// A program with its arguments: the first line that it prints, asked for once.
+    Command(Vec<String>, Arc<OnceLock<Result<String, String>>>),
 }
 
 #[derive(Clone, PartialEq)]
@@ -82,7 +83,7 @@ impl Logins {
         let Some(entry) = entry.filter(|_| url.scheme() == "https" || is_here(url)) else { return Ok(None) };
         let password = match &entry.password {
             Password::Text(text) => text.clone(),
-            Password::Command(words) => told(words)?,
+            Password::Command(words, said) => said.get_or_init(|| told(words)).clone()?,
         };
         Ok(Some(Login { user: entry.user.clone(), password }))
     }

@@ -165,7 +165,7 @@ impl<E: Engine> Run<'_, E> {
 
     /// What an image is built on, when all of that is there.
     fn resolved(&self, image: &PlannedImage) -> Resolved {
-        let parent = |index: &usize| Some((self.plan.images[*index].internal.clone(), self.ids[*index].get()?.clone()));
+        let parent = |index: &usize| Some((&self.plan.images[*index], self.ids[*index].get()?.clone()));
         Resolved::of(image, image.parents.iter().filter_map(parent))
     }
 

@@ -3,17 +3,31 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Engine, EngineError};
-use crate::plan::{PlannedImage, Present};
+use crate::plan::{Mark, Marks, PlannedImage, Present};
 use crate::recipe::ImageRef;
 
 /// The images that an image rests on or copies from, as they were when the build began.
 #[derive(Clone, Debug)]
-pub struct Resolved(Vec<(ImageRef, String)>);
+pub struct Resolved(Vec<Known>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+struct Known {
+    reference: ImageRef,
+    id: String,
+    /// Of an image of the family: another one that bears them was built of the same, by a run beside this one.
+    marks: Option<Marks>,
+}
 
 impl Resolved {
-    /// `parents`: the ids of the family's own, by their internal references.
-    pub fn of(image: &PlannedImage, parents: impl IntoIterator<Item = (ImageRef, String)>) -> Resolved {
-        Resolved(image.found.iter().cloned().chain(parents).collect())
+    /// `parents`: the family's own, with their ids.
+    pub fn of<'p>(image: &PlannedImage, parents: impl IntoIterator<Item = (&'p PlannedImage, String)>) -> Resolved {
+        let of_family = parents.into_iter().map(|(parent, id)| {
+            let (reference, marks) = (parent.internal.clone(), Some(parent.marks.clone()));
+            Known { reference, id, marks }
+        });
+        let external = image.found.iter().cloned().map(|(reference, id)| Known { reference, id, marks: None });
+        Resolved(external.chain(of_family).collect())
     }
 
     /// Makes sure that all references still are of the same images. If not, the image loses its name: nobody may build on it.
@@ -35,9 +49,36 @@ impl Resolved {
     fn moved(&self, present: &Present) -> Option<&ImageRef> {
         // Some engines leave out what kind of digest it is.
         let digits = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
-        let is_still = |(reference, id): &&(ImageRef, String)| {
-            present.get(&reference.to_string()).is_some_and(|found| digits(&found.id) == digits(id))
+        let is_still = |known: &&Known| {
+            let Some(found) = present.get(&known.reference.to_string()) else { return false };
+            let is_equal = |marks: &Marks| !marks.is_missing(Mark::Built, &found.id, present);
+            digits(&found.id) == digits(&known.id) || known.marks.as_ref().is_some_and(is_equal)
         };
-        self.0.iter().find(|ground| !is_still(ground)).map(|(reference, _)| reference)
+        self.0.iter().find(|known| !is_still(known)).map(|known| &known.reference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{PresentImage, Seal};
+    use crate::recipe::RESERVED_HOST;
+
+    #[test]
+    fn a_parent_that_was_built_once_more_of_the_same_is_still_the_parent() {
+        let (registry, tag) = (Some(RESERVED_HOST.to_owned()), Some("a".repeat(64)));
+        let reference = ImageRef { registry, name: "base".to_owned(), tag, digest: None };
+        let about = [(Mark::Checked, None), (Mark::Of, None), (Mark::Pushed, None)];
+        let marks = Marks::new(Some(&Seal::new([7; 32])), &reference, about);
+        let known = |marks| Known { reference: reference.clone(), id: "sha256:1".to_owned(), marks };
+        let mut present = Present::default();
+        let image = || PresentImage { id: "sha256:2".to_owned(), digests: Vec::new(), size: 1 };
+        present.insert(&reference.to_string(), image());
+        // Somebody's.
+        assert!(Resolved(vec![known(Some(marks.clone()))]).moved(&present).is_some());
+        present.insert(&marks.reference(Mark::Built, "sha256:2").unwrap().to_string(), image());
+        assert_eq!(Resolved(vec![known(Some(marks))]).moved(&present), None);
+        // An image of a registry bears no marks.
+        assert!(Resolved(vec![known(None)]).moved(&present).is_some());
     }
 }
