@@ -224,18 +224,34 @@ impl Project {
     }
 }
 
-impl Drop for Project {
-    fn drop(&mut self) {
+impl Project {
+    /// The lab's engines that the project may have images on.
+    fn hosts(&self) -> Vec<String> {
+        let lab = ["F3S_LAB_26", "F3S_LAB_28", "F3S_LAB_28_CONTAINERD", "F3S_LAB_EMPTY"];
+        let is_own = |host: &String| self.variables.iter().any(|(name, value)| name == "DOCKER_HOST" && value == host);
+        let others = lab.into_iter().filter_map(|name| std::env::var(name).ok()).filter(is_own);
+        others.chain([variable("DOCKER_HOST")]).collect()
+    }
+
+    fn forget(&self, host: &str) {
         // A pushed image is known by its digest, too.
         let format = "{{.Repository}}:{{.Tag}}\n{{.Repository}}@{{.Digest}}";
-        let images = docker(&["images", "--digests", "--format", format]);
+        let images = docker_at(host, &["images", "--digests", "--format", format]);
         let ours = |name: &&str| {
             let parts = name.split(['/', ':', '@']);
             parts.into_iter().any(|part| part == self.prefix || part.starts_with(&format!("{}-", self.prefix)))
         };
         let ours: Vec<&str> = images.lines().filter(ours).filter(|name| !name.ends_with("<none>")).collect();
         if !ours.is_empty() {
-            let _ = Command::new("docker").arg("rmi").args(ours).output();
+            let _ = Command::new("docker").args(["--host", host, "rmi"]).args(ours).output();
+        }
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        for host in self.hosts() {
+            self.forget(&host);
         }
     }
 }
