@@ -33,6 +33,12 @@ pub enum Password {
     Command(Vec<String>, Arc<OnceLock<Result<String, String>>>),
 }
 
+impl Password {
+    pub fn of_command(words: Vec<String>) -> Password {
+        Password::Command(words, Arc::default())
+    }
+}
+
 #[derive(Clone, PartialEq)]
 pub struct Login {
     user: String,

@@ -16,7 +16,7 @@ fn of_user() -> Result<Logins, Failure> {
     let settings = consent::logins().map_err(|error| Failure::Wrong(error.into(), Sources::default()))?;
     let logins = settings.into_iter().map(|(host, login)| match login {
         Login::Password { user, password } => (host, user, Password::Text(password)),
-        Login::Command { user, command } => (host, user, Password::Command(command, Default::default())),
+        Login::Command { user, command } => (host, user, Password::of_command(command)),
     });
     Ok(Logins::of_netrc().below(logins))
 }

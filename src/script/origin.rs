@@ -147,7 +147,8 @@ pub fn summary(text: &str, column: u32) -> String {
         let behind = rest[end..].trim_start();
         let blanks = &rest[end..rest.len() - behind.len()];
         // A line that ends with a bracket goes on without a blank, which `[ -f x ]` has for a reason.
-        if !blanks.is_empty() && !(blanks.contains('\n') && words.ends_with(['(', '['])) {
+        let goes_on = blanks.contains('\n') && words.ends_with(['(', '[']);
+        if !blanks.is_empty() && !goes_on {
             words.push(' ');
         }
         rest = behind;

@@ -105,7 +105,7 @@ fn logins_of_settings_go_before_those_of_netrc_and_a_program_may_know_the_passwo
     let netrc = folder.path().join("netrc");
     std::fs::write(&netrc, "machine 127.0.0.1\nlogin me\npassword secret\n").unwrap();
     let host = server.url.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-    let command = |script: &str| Password::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec());
+    let command = |script: &str| Password::of_command(["/bin/sh", "-c", script].map(str::to_owned).to_vec());
     let with = |password: Password| {
         let logins = Logins::read(&netrc).below([(host.clone(), "you".to_owned(), password)]);
         Project { logins, ..Project::new(folder.path()) }
@@ -121,6 +121,13 @@ fn logins_of_settings_go_before_those_of_netrc_and_a_program_may_know_the_passwo
         assert!(!error.contains("geheim"), "{error}");
     }
     assert_eq!(server.seen().len(), 2, "nothing is asked for without its login");
+    // However many files come from there, the program is asked once.
+    let count = folder.path().join("count");
+    let project = with(command(&format!("echo x >>{}; echo word", count.display())));
+    for path in ["d", "e"] {
+        assert_eq!(project.fetch(&download(&format!("{}/{path}", server.url))).text(), "x");
+    }
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
     // Another port has another login.
     let other = Server::of("y");
     let fetched = with(command("exit 1")).fetch(&download(&format!("{}/a", other.url)));
