@@ -14,7 +14,7 @@
 //! 8. [`report`] says on the terminal, in plain lines or as JSON what happens.
 //!
 //! [`pipeline`] joins them, [`watch`] waits for the next round; [`cli`] is its face. [`diagnostic`], [`event`], [`path`],
-//! [`config`] and [`recipe`] are the data that these modules hand on; [`digest`], [`file`], [`folders`], [`harmless`],
+//! [`config`] and [`recipe`] are the data that these modules hand on; [`digest`], [`file`], [`folders`], [`harmless`], [`http`],
 //! [`pattern`] and [`shell`] are what all of them use.
 
 pub mod artifact;
@@ -31,6 +31,7 @@ pub mod file;
 pub mod folders;
 pub mod graph;
 pub mod harmless;
+pub mod http;
 pub mod lower;
 pub mod path;
 pub mod pattern;

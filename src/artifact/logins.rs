@@ -9,10 +9,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use url::{Host, Url};
+use url::Url;
 
 use super::netrc;
 use crate::folders;
+use crate::http::is_loopback;
 
 #[derive(Clone, Default)]
 pub struct Logins(Vec<Entry>);
@@ -86,7 +87,7 @@ impl Logins {
             machine.eq_ignore_ascii_case(host) || port.as_ref().is_some_and(|port| machine.eq_ignore_ascii_case(port))
         };
         let entry = self.0.iter().find(|entry| is_meant(&entry.machine));
-        let Some(entry) = entry.filter(|_| url.scheme() == "https" || is_here(url)) else { return Ok(None) };
+        let Some(entry) = entry.filter(|_| url.scheme() == "https" || is_loopback(url)) else { return Ok(None) };
         let password = match &entry.password {
             Password::Text(text) => text.clone(),
             Password::Command(words, said) => said.get_or_init(|| told(words)).clone()?,
@@ -110,15 +111,6 @@ fn told(words: &[String]) -> Result<String, String> {
     let said = String::from_utf8(output.stdout).map_err(|_| failed("printed what is no UTF-8".to_owned()))?;
     let line = said.lines().next().filter(|line| !line.is_empty());
     line.map(str::to_owned).ok_or_else(|| failed("printed nothing".to_owned()))
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 impl Login {

@@ -1,6 +1,6 @@
 //! Asking a server for a file: over redirects, with the login of each host, and what its refusals mean.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
@@ -11,6 +11,7 @@ use super::logins::{Login, Logins};
 use super::partial::Start;
 use super::retry::Failure;
 use crate::diagnostic::Diagnostic;
+use crate::http::retry_after;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Whoever watches for stalls tells of them first; this ends the thread that still blocks.
@@ -129,7 +130,7 @@ impl Request<'_> {
         let answered = format!("the server answered {code}");
         match code {
             408 | 425 | 429 | 500..=599 => {
-                let after = header(response.headers(), "retry-after").and_then(wait);
+                let after = header(response.headers(), "retry-after").and_then(retry_after);
                 return Failure::Passing { because: answered, after, advanced: false };
             }
             _ => {}
@@ -177,14 +178,4 @@ impl Request<'_> {
 
 pub fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// `Retry-After`: seconds, or a time.
-fn wait(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let time = httpdate::parse_http_date(text).ok()?;
-    time.duration_since(SystemTime::now()).ok()
 }

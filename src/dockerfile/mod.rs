@@ -1,6 +1,7 @@
 //! The lowered Dockerfile of an image, and which step each of its instructions comes from.
 
 pub mod quote;
+mod stages;
 
 use serde::Serialize;
 

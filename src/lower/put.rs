@@ -51,7 +51,13 @@ struct Instruction<'a> {
     unpacks: bool,
 }
 
-impl Instruction<'_> {
+impl<'a> Instruction<'a> {
+    /// Of one file that f3s itself puts into the context.
+    fn of_context(source: &str, target: &'a str, chown: Option<&'a str>, chmod: Option<&'a str>) -> Instruction<'a> {
+        let sources = vec![Source::new(instruction::literal(source), Some(source))];
+        Instruction { from: None, sources, target, chown, chmod, unpacks: false }
+    }
+
     /// Files of the project have none, and archives with some are refused.
     fn may_bring_capabilities(&self) -> bool {
         self.from.is_some()
@@ -113,30 +119,18 @@ impl Lowerer<'_> {
 
     fn instruction<'s>(&mut self, step: &'s Step) -> Result<Instruction<'s>, Diagnostic> {
         Ok(match &step.kind {
-            StepKind::Write(write) => Instruction {
-                from: None,
-                sources: vec![of_context(&self.write_source(write))],
-                target: &write.target,
-                chown: write.chown.as_deref(),
-                chmod: write.chmod.as_deref(),
-                unpacks: false,
-            },
-            StepKind::Place(place) => Instruction {
-                from: None,
-                sources: vec![of_context(&self.place_source(place))],
-                target: &place.target,
-                chown: place.chown.as_deref(),
-                chmod: place.chmod.as_deref(),
-                unpacks: false,
-            },
-            StepKind::Unpack(unpack) => Instruction {
-                from: None,
-                sources: vec![of_context(&self.unpack_source(unpack, true))],
-                target: &unpack.target,
-                chown: None,
-                chmod: None,
-                unpacks: true,
-            },
+            StepKind::Write(write) => {
+                let source = self.write_source(write);
+                Instruction::of_context(&source, &write.target, write.chown.as_deref(), write.chmod.as_deref())
+            }
+            StepKind::Place(place) => {
+                let source = self.place_source(place);
+                Instruction::of_context(&source, &place.target, place.chown.as_deref(), place.chmod.as_deref())
+            }
+            StepKind::Unpack(unpack) => {
+                let source = self.unpack_source(unpack, true);
+                Instruction { unpacks: true, ..Instruction::of_context(&source, &unpack.target, None, None) }
+            }
             StepKind::Copy(copy) => Instruction {
                 from: self.copy_from(&copy.from),
                 sources: self.copy_sources(copy)?,
@@ -202,11 +196,6 @@ impl Lowerer<'_> {
         let is_folder = joined.ends_with('/') && !parts.is_empty();
         format!("/{}{}", parts.join("/"), if is_folder { "/" } else { "" })
     }
-}
-
-/// A file that f3s itself puts into the context.
-fn of_context(path: &str) -> Source {
-    Source::new(instruction::literal(path), Some(path))
 }
 
 fn is_numeric(owner: &str) -> bool {

@@ -1,8 +1,9 @@
 //! One registry (OCI Distribution 1.1): its scheme and its kind of login are learned from the first question, all others follow
 //! at once. What fails in passing is tried again, when the registry wants it to be.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
@@ -16,8 +17,8 @@ use super::error::Error;
 use super::manifest::{KINDS, Parts};
 use super::trust::Trust;
 use crate::digest;
+use crate::http::{is_loopback, retry_after};
 use crate::transport::credentials::Credentials;
-use crate::transport::is_loopback;
 
 /// Where references of Docker Hub lead.
 const HUB: &str = "docker.io";
@@ -32,8 +33,8 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_mill
 /// What is longer is for ever, and past what clocks count.
 const LONGEST_REST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An index names manifests; nobody's index names one that names one that does.
-const DEEPEST: u32 = 3;
+/// Manifests that an image may name, with those that they name: an index has one for each of some platforms.
+const MOST_MANIFESTS: usize = 256;
 
 /// What a question is worth.
 #[derive(Clone, Copy, Debug)]
@@ -121,15 +122,18 @@ impl Registry {
 
     /// Whether all is there that a manifest names.
     pub async fn is_whole(&self, repository: &str, digest: &str) -> Result<bool, Error> {
-        let mut manifests = vec![(digest.to_owned(), 0)];
-        while let Some((digest, depth)) = manifests.pop() {
+        let mut known = BTreeSet::from([digest.to_owned()]);
+        let mut manifests = vec![digest.to_owned()];
+        while let Some(digest) = manifests.pop() {
             let Some((_, answer)) = self.manifest(repository, &digest).await? else { return Ok(false) };
             let wrong = |why: String| Error::Failed(format!("`{digest}` is no manifest: {why}"));
             let parts: Parts = serde_json::from_slice(&answer.body).map_err(|error| wrong(error.to_string()))?;
-            if depth == DEEPEST {
-                return Err(wrong("it lies too deep in an index".to_owned()));
+            manifests.extend(
+                parts.manifests.iter().map(|inner| inner.digest.clone()).filter(|one| known.insert(one.clone())),
+            );
+            if known.len() > MOST_MANIFESTS {
+                return Err(wrong(format!("it names more than {MOST_MANIFESTS}")));
             }
-            manifests.extend(parts.manifests.iter().map(|inner| (inner.digest.clone(), depth + 1)));
             let there =
                 parts.blobs().into_iter().map(|blob| async move { self.has_blob(repository, &blob.digest).await });
             let there: Vec<bool> = futures_util::future::try_join_all(there).await?;
@@ -160,7 +164,7 @@ impl Registry {
             }
             let (error, after) = match self.ask_once(call).await {
                 Ok(answer) => {
-                    let after = answer.header(RETRY_AFTER.as_str()).and_then(wait);
+                    let after = answer.header(RETRY_AFTER.as_str()).and_then(retry_after);
                     match answer.status.as_u16() {
                         429 => (Error::Busy(format!("`{}` is asked too much", self.name)), after.or(Some(BACK_OFF[1]))),
                         503 if after.is_some() => (Error::Busy(format!("`{}` is too busy", self.name)), after),
@@ -267,12 +271,4 @@ impl Call<'_> {
             None => question,
         }
     }
-}
-
-/// `Retry-After`: seconds, or a time.
-fn wait(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    httpdate::parse_http_date(text.trim()).ok()?.duration_since(SystemTime::now()).ok()
 }

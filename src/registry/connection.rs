@@ -16,7 +16,7 @@ use url::Url;
 
 use super::error::Error;
 use super::trust::Trust;
-use crate::transport::is_loopback;
+use crate::http::is_loopback;
 
 /// Requests at the same time: each has a connection of its own in HTTP/1, and shares one in HTTP/2.
 const CONNECTIONS: usize = 8;

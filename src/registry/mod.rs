@@ -25,9 +25,9 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+use crate::http::is_loopback;
 use crate::recipe::ImageRef;
 use crate::transport::credentials::Credentials;
-use crate::transport::is_loopback;
 
 /// An answer only spares a push, or proves one.
 const PATIENCE: Patience = Patience { answer: Duration::from_secs(4), busy: Duration::from_secs(2) };

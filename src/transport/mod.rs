@@ -19,7 +19,9 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use url::{Host, Url};
+use url::Url;
+
+use crate::http::is_loopback;
 
 pub use ssh::SshTarget;
 pub use tls::Certificates;
@@ -143,16 +145,6 @@ impl fmt::Display for Address {
             Address::Tcp(host) | Address::Tls(host, _) => write!(f, "tcp://{host}"),
             Address::Ssh(target) => write!(f, "ssh://{target}"),
         }
-    }
-}
-
-/// True for an address of this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

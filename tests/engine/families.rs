@@ -18,7 +18,7 @@ tar -czf bundle.tar.gz tree; echo UNIQUE >config/.env; echo UNIQUE >config/main.
 "#;
 
 /// What stands in the image before.
-const BEFORE: &str = "adduser -D -u 1001 app; mkdir -p /var/empty /work/old /data; chmod 770 /data; chown app /data /work; \
+const BEFORE: &str = "adduser -D -u 1001 app; mkdir -p /var/empty /srv/old /data; chmod 770 /data; chown app /data /srv; \
     ln -s /data /opt/data; echo '#!/bin/sh' >/opt/x; chmod 2755 /opt/x; ln /opt/x /opt/y; ln -s x /opt/z";
 
 /// Lines of a Dockerfile, and the step that means the same.
@@ -50,14 +50,14 @@ const STEPS: &[(&str, &str)] = &[
         "COPY --chmod=4755 --chown=1001 scripts.d /data",
         "copy(\"../scripts.d\", \"/data\", #{ chmod: \"4755\", chown: \"1001\" });",
     ),
-    ("COPY --chown=app:0 --from=s /work /work", "copy(\"/work\", \"/work\", #{ from: s, chown: \"app:0\" });"),
+    ("COPY --chown=app:0 --from=s /srv /srv", "copy(\"/srv\", \"/srv\", #{ from: s, chown: \"app:0\" });"),
     ("COPY --from=s / /whole/", "copy(\"/\", \"/whole/\", #{ from: s });"),
     ("COPY tree /opt/x/../new/./tree/", "copy(\"../tree\", \"/opt/x/../new/./tree/\");"),
 ];
 
 /// All but what a container brings: kind, mode, owner, time, name and target; then contents.
 const LIST: &str = "find / -xdev ! -path '/proc*' ! -path '/sys*' ! -path '/dev*' ! -path /.dockerenv ! -name resolv.conf \
-    ! -name hostname ! -name hosts -exec stat -c '%f %u:%g %Y %N' {} + ; find /opt /usr/local /work /tools /copied /data \
+    ! -name hostname ! -name hosts -exec stat -c '%f %u:%g %Y %N' {} + ; find /opt /usr/local /srv /tools /copied /data \
     /data2 /docker-entrypoint.d -type f -exec sha256sum {} +";
 
 /// The list without what differs from build to build.
@@ -90,12 +90,11 @@ fn images_of_families_hold_what_docker_makes_of_them() {
     let lines =
         |of: fn(&(&'static str, &'static str)) -> &'static str| STEPS.iter().map(of).collect::<Vec<_>>().join("\n");
     let instructions = lines(|step| step.0);
-    let before = format!("FROM alpine:3.13\nRUN {BEFORE}; echo {}\nWORKDIR /work/app\n", project.prefix);
+    let before = format!("FROM alpine:3.13\nRUN {BEFORE}; echo {}\nWORKDIR /srv/app\n", project.prefix);
     project.file("Dockerfile", &format!("{}{before}{instructions}\n", before.replacen('\n', " AS s\n", 1)));
     docker_build(project.path(), &project.image("docker")).unwrap();
 
-    let base =
-        format!("base(\"alpine:3.13\");\nrun(\"{BEFORE}; echo {}\");\nworkdir(\"/work/app\");\n", project.prefix);
+    let base = format!("base(\"alpine:3.13\");\nrun(\"{BEFORE}; echo {}\");\nworkdir(\"/srv/app\");\n", project.prefix);
     let head = format!("let s = stage(\"s\", || {{ {base} }});\n{base}");
     let steps = lines(|step| step.1);
     project.recipe("plain", &format!("{head}{steps}\n"));

@@ -107,6 +107,35 @@ fn force_rebuilds_what_was_asked_for_and_removed_tags_come_back() {
 }
 
 #[test]
+fn what_is_forced_runs_once_also_in_stages_that_are_looked_into() {
+    if is_missing("alpine:3.13") {
+        return;
+    }
+    let project = Project::new();
+    let stage = |name: &str, base: &str| {
+        let random = "head -c 9 /dev/urandom | od -A n -t x1";
+        format!("let {name} = stage(\"{name}\", || {{ base({base}); run(\"{random} >>/{name}; cat /{name}\"); }});\n")
+    };
+    let copy = |name: &str| format!("copy(\"/{name}\", \"/{name}\", #{{ from: {name} }}); ");
+    let (one, two, three) =
+        (stage("one", "\"alpine:3.13\""), stage("two", "\"alpine:3.13\""), stage("three", "\"alpine:3.13\""));
+    let layer = format!("layer(\"l\", || {{ {}{}run(\"cat /one /two\"); }});\n", copy("one"), copy("two"));
+    let script = format!("{one}{two}{three}base(\"alpine:3.13\");\n{layer}{}\n", copy("three"));
+    project.recipe("a", &script);
+    project.f3s(&["build"]).ok();
+    let before = project.sh("a", "cat /one /two /three");
+    let ran = project.f3s(&["build", "--force"]).ok();
+    let after = project.sh("a", "cat /one /two /three");
+    let all: std::collections::BTreeSet<&str> = before.lines().chain(after.lines()).collect();
+    assert_eq!(all.len(), 6, "{before}\n{after}");
+    // What a step that ran twice said would be told twice.
+    for (line, told) in after.lines().zip([2, 2, 1]) {
+        assert_eq!(ran.err.matches(line.trim()).count(), told, "{line}\n{}", ran.err);
+    }
+    assert_eq!(ran.err.lines().filter(|line| line.contains("  |  ")).count(), 5, "{}", ran.err);
+}
+
+#[test]
 fn a_changed_file_of_the_same_size_and_time_is_seen() {
     if is_missing("alpine:3.13") {
         return;

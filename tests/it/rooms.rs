@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Data that every room may use.
-const EVERYWHERE: &[&str] = &["diagnostic", "digest", "file", "folders", "harmless", "path", "pattern", "shell"];
+const EVERYWHERE: &[&str] =
+    &["diagnostic", "digest", "file", "folders", "harmless", "http", "path", "pattern", "shell"];
 
 /// A room and the rooms it may know.
 const TABLE: &[(&str, &[&str])] = &[
@@ -13,6 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("file", &[]),
     ("folders", &[]),
     ("harmless", &[]),
+    ("http", &[]),
     ("path", &[]),
     ("pattern", &[]),
     ("shell", &[]),

@@ -181,7 +181,7 @@ impl Engine for Docker {
                 let shared_key = image.internal.repository();
                 let registries = registries_of(image);
                 let offer = Offer { context: files, dockerfile, secrets, ssh, registries, shared_key, listing: None };
-                let built = builder.build(Request { image, offer, options }, events, cancel).await;
+                let built = builder.build(Request { image, offer, options, cancel }, events).await;
                 built.map_err(name_missing_base)?
             }
             None => {

@@ -192,3 +192,18 @@ async fn all_parts_are_looked_for_where_that_is_asked() {
     let asked_for = |name: &str| server.seen().iter().filter(|question| question.path.ends_with(&layer(name))).count();
     assert_eq!((asked_for("two"), asked_for("elsewhere")), (2, 0));
 }
+
+#[tokio::test]
+async fn an_index_without_end_is_not_followed() {
+    let server = Server::start(|question, before| match &*question.method {
+        "HEAD" => Reply::digest(&format!("sha512:{}", digest::of("0"))),
+        // Each names another one.
+        _ => {
+            let next = serde_json::json!({ "manifests": [{ "digest": format!("sha512:{}", digest::of(before.to_string())) }] });
+            Reply::Answer(200, Vec::new(), next.to_string())
+        }
+    })
+    .await;
+    let answers = User::new().ask(&server, &["a"], true).await;
+    assert!(matches!(&answers[..], [Err(Error::Failed(why))] if why.contains("more than 256")), "{answers:?}");
+}

@@ -1,6 +1,6 @@
 //! One build: a session, a `Solve`, and its status stream.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,18 @@ pub struct Request<'a> {
     pub image: &'a PlannedImage,
     pub offer: Offer,
     pub options: &'a BuildOptions,
+    pub cancel: &'a CancellationToken,
 }
+
+struct Solve<'a> {
+    request: &'a Request<'a>,
+    goal: Goal<'a>,
+    /// The stages that solves before this one have made.
+    done: &'a BTreeSet<&'a str>,
+}
+
+/// `Ok(Err(Status))`: what the engine said against it.
+type Solved = Result<Result<SolveResponse, Status>, EngineError>;
 
 impl Builder {
     /// Errors: `Unsupported` when the engine has no BuildKit.
@@ -88,20 +99,20 @@ impl Builder {
     }
 
     /// Builds and tags the image. Returns its id, and whether every step came from the cache.
-    pub async fn build(
-        &self,
-        mut request: Request<'_>,
-        events: &Events,
-        cancel: &CancellationToken,
-    ) -> Result<(String, bool), EngineError> {
-        let mut progress = Progress::new(request.image, &request.offer.secrets, events);
-        for (path, entry) in &request.image.context.entries {
+    pub async fn build(&self, mut request: Request<'_>, events: &Events) -> Result<(String, bool), EngineError> {
+        let image = request.image;
+        let mut progress = Progress::new(image, &request.offer.secrets, events);
+        // Where every step is to run anew, each runs once, however many solves it takes.
+        let mut done = BTreeSet::new();
+        for (path, entry) in &image.context.entries {
             if let ContextEntry::Capabilities { stage } = entry {
-                let list = self.capabilities(&request, stage, &mut progress, cancel).await?;
+                let list = self.capabilities(&request, stage, &done, &mut progress).await?;
                 request.offer.context.text(path, &list, 0o644);
+                done.extend(image.dockerfile.made_of(stage));
             }
         }
-        match self.solve_among_others(&request, Goal::Image, &mut progress, cancel).await? {
+        let solve = Solve { request: &request, goal: Goal::Image, done: &done };
+        match self.solve_among_others(&solve, &mut progress).await? {
             Ok(answer) => {
                 let id = answer.exporter_response.get(DIGEST).cloned();
                 let nameless =
@@ -117,13 +128,14 @@ impl Builder {
         &self,
         request: &Request<'_>,
         stage: &str,
+        done: &BTreeSet<&str>,
         progress: &mut Progress<'_>,
-        cancel: &CancellationToken,
     ) -> Result<String, EngineError> {
         let listing = Listing::default();
         let offer = Offer { listing: Some(listing.clone()), ..request.offer.clone() };
         let request = Request { offer, ..*request };
-        match self.solve_among_others(&request, Goal::List { stage }, progress, cancel).await? {
+        let solve = Solve { request: &request, goal: Goal::List { stage }, done };
+        match self.solve_among_others(&solve, progress).await? {
             Ok(_) => Ok(listing.text()),
             // A name that is no UTF-8 cannot be told, and ends the list.
             Err(status) if listing.has_begun() => {
@@ -136,38 +148,25 @@ impl Builder {
     }
 
     /// As `solve`, begun again where another build was in its way.
-    async fn solve_among_others(
-        &self,
-        request: &Request<'_>,
-        goal: Goal<'_>,
-        progress: &mut Progress<'_>,
-        cancel: &CancellationToken,
-    ) -> Result<Result<SolveResponse, Status>, EngineError> {
+    async fn solve_among_others(&self, solve: &Solve<'_>, progress: &mut Progress<'_>) -> Solved {
         let has_met = |status: &Status| MET_OTHERS.iter().any(|end| status.message().trim_end().ends_with(end));
-        let mut answer = self.solve(request, goal, progress, cancel).await?;
+        let mut answer = self.solve(solve, progress).await?;
         for _ in 1..ATTEMPTS {
             if !answer.as_ref().is_err_and(has_met) {
                 break;
             }
             let _alone = tokio::select! {
                 alone = self.again.lock() => alone,
-                () = cancel.cancelled() => return Err(EngineError::Cancelled),
+                () = solve.request.cancel.cancelled() => return Err(EngineError::Cancelled),
             };
             progress.begin_again();
-            answer = self.solve(request, goal, progress, cancel).await?;
+            answer = self.solve(solve, progress).await?;
         }
         Ok(answer)
     }
 
-    /// `Err(Status)`: what the engine said.
-    async fn solve(
-        &self,
-        request: &Request<'_>,
-        goal: Goal<'_>,
-        progress: &mut Progress<'_>,
-        cancel: &CancellationToken,
-    ) -> Result<Result<SolveResponse, Status>, EngineError> {
-        let Request { image, offer, options } = request;
+    async fn solve(&self, solve: &Solve<'_>, progress: &mut Progress<'_>) -> Solved {
+        let Request { offer, cancel, .. } = solve.request;
         let session = tokio::select! {
             session = Session::start(&self.address, offer.clone(), self.credentials.clone()) => session,
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
@@ -179,15 +178,15 @@ impl Builder {
         let watching = tokio::spawn(watch(self.control.clone(), reference.clone(), sender));
 
         let mut control = self.control.clone();
-        let solve = control.solve(solve_request(image, goal, options, &reference, &session.id));
-        tokio::pin!(solve);
+        let solving = control.solve(solve.message(&reference, &session.id));
+        tokio::pin!(solving);
         let mut clock = tokio::time::interval(TICK);
         let result = loop {
             tokio::select! {
                 // What the engine says of a step comes before how it ended.
                 biased;
                 Some(status) = statuses.recv() => progress.hear(status),
-                result = &mut solve => break Ok(result),
+                result = &mut solving => break Ok(result),
                 () = cancel.cancelled() => break Err(EngineError::Cancelled),
                 _ = clock.tick() => {
                     progress.tick();
@@ -226,46 +225,55 @@ async fn watch(
     Ok(())
 }
 
-fn solve_request(
-    image: &PlannedImage,
-    goal: Goal,
-    options: &BuildOptions,
-    reference: &str,
-    session: &str,
-) -> SolveRequest {
-    let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
-    if options.no_cache {
-        attributes.insert("no-cache".to_owned(), String::new());
-    }
-    if let Some(network) = options.network.as_deref().filter(|network| *network != "default") {
-        attributes.insert("force-network-mode".to_owned(), network.to_owned());
-    }
-    if let Some(epoch) = options.source_date_epoch {
-        attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), epoch.to_string());
-    }
-    if let Some(owner) = image.marks.owner_of_caches() {
-        // What stands before the ids of cache mounts.
-        attributes.insert("build-arg:BUILDKIT_CACHE_MOUNT_NS".to_owned(), owner);
-    }
-    let (exporter, exporter_attributes) = match goal {
-        Goal::Image => ("moby", HashMap::from([("name".to_owned(), image.internal.to_string())])),
-        Goal::List { stage } => {
-            attributes.insert("target".to_owned(), stage.to_owned());
-            ("local", HashMap::new())
+impl Solve<'_> {
+    fn message(&self, reference: &str, session: &str) -> SolveRequest {
+        let Request { image, options, .. } = self.request;
+        let mut attributes = HashMap::from([("filename".to_owned(), "Dockerfile".to_owned())]);
+        if let Some(stages) = self.without_cache() {
+            attributes.insert("no-cache".to_owned(), stages);
         }
-    };
-    SolveRequest {
-        r#ref: reference.to_owned(),
-        // The fields that took their place are accepted by 20.10 without any effect.
-        exporter_deprecated: exporter.to_owned(),
-        exporter_attrs_deprecated: exporter_attributes,
-        session: session.to_owned(),
-        frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: attributes,
-        // A base may bring instructions of its own that ask for it (`ONBUILD`).
-        entitlements: if options.access.host_network { vec!["network.host".to_owned()] } else { Vec::new() },
-        // The history keeps what steps print, and so what they print of a secret; before 23.0 there is none.
-        internal: !image.secrets.is_empty() || matches!(goal, Goal::List { .. }),
-        ..SolveRequest::default()
+        if let Some(network) = options.network.as_deref().filter(|network| *network != "default") {
+            attributes.insert("force-network-mode".to_owned(), network.to_owned());
+        }
+        if let Some(epoch) = options.source_date_epoch {
+            attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), epoch.to_string());
+        }
+        if let Some(owner) = image.marks.owner_of_caches() {
+            // What stands before the ids of cache mounts.
+            attributes.insert("build-arg:BUILDKIT_CACHE_MOUNT_NS".to_owned(), owner);
+        }
+        let (exporter, exporter_attributes) = match self.goal {
+            Goal::Image => ("moby", HashMap::from([("name".to_owned(), image.internal.to_string())])),
+            Goal::List { stage } => {
+                attributes.insert("target".to_owned(), stage.to_owned());
+                ("local", HashMap::new())
+            }
+        };
+        SolveRequest {
+            r#ref: reference.to_owned(),
+            // The fields that took their place are accepted by 20.10 without any effect.
+            exporter_deprecated: exporter.to_owned(),
+            exporter_attrs_deprecated: exporter_attributes,
+            session: session.to_owned(),
+            frontend: "dockerfile.v0".to_owned(),
+            frontend_attrs: attributes,
+            // A base may bring instructions of its own that ask for it (`ONBUILD`).
+            entitlements: if options.access.host_network { vec!["network.host".to_owned()] } else { Vec::new() },
+            // The history keeps what steps print, and so what they print of a secret; before 23.0 there is none.
+            internal: !image.secrets.is_empty() || matches!(self.goal, Goal::List { .. }),
+            ..SolveRequest::default()
+        }
+    }
+
+    /// The stages of which no step may come from the cache; empty for all of them.
+    fn without_cache(&self) -> Option<String> {
+        let Request { image, options, .. } = self.request;
+        let stages = image.dockerfile.stages();
+        let left: Vec<&str> = stages.iter().copied().filter(|stage| !self.done.contains(stage)).collect();
+        match left.is_empty() || !options.no_cache {
+            true => None,
+            false if left.len() == stages.len() => Some(String::new()),
+            false => Some(left.join(",")),
+        }
     }
 }
